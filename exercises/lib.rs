@@ -1,0 +1,1 @@
+//! What a learner edits; each exercise is a test target of this package.
