@@ -1,0 +1,53 @@
+//! The `cargo course` command: everything around the five crates that a reader, an instructor or a maintainer runs.
+//!
+//! `cargo run --release` and `cargo course compare` are the same: measure every stage on this machine and print the
+//! seed article's table with the numbers in it.
+
+mod book;
+mod compare;
+mod exercises;
+mod mutants;
+mod stages;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// From Threads to Goroutines: five runtimes, measured, explained and broken on purpose.
+#[derive(Parser)]
+#[command(name = "course", bin_name = "cargo course", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Measure the stages on this machine and print them side by side (what a bare `cargo run --release` does)
+    Compare(compare::Args),
+    /// List the exercises, check one, or ask for a hint
+    Exercises(exercises::Args),
+    /// Put historical bugs back, one by one, and prove that a test catches each
+    Mutants(mutants::Args),
+    /// Build the book and serve it on this machine
+    Book(book::Args),
+}
+
+fn main() -> ExitCode {
+    // A load client or a slow service of some workload, asked for by a parent process of the same program.
+    workloads::side::become_if_asked();
+    let result = match Cli::parse().command {
+        Some(Command::Compare(args)) => compare::run(&args),
+        Some(Command::Exercises(args)) => exercises::run(&args),
+        Some(Command::Mutants(args)) => mutants::run(&args),
+        Some(Command::Book(args)) => book::run(&args),
+        None => compare::run(&compare::Args::default()),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
