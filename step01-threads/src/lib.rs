@@ -1,0 +1,46 @@
+//! Step 1 of *From Threads to Goroutines*: the contract, kept by the kernel.
+//!
+//! This crate owns what every later stage keeps. It says what a task may rely on ([`Runtime`]), how a task stops and
+//! how it is started again ([`park`]), and it builds on those two alone everything that tasks use to talk to each
+//! other: [`channel`]s and [`select!`], [`Mutex`], [`Condvar`], [`WaitGroup`], [`Semaphore`], [`Once`], join handles
+//! and [`scope`]. They are written once. A stage that brings its own scheduler installs its own parker, and all of
+//! them work on it unchanged.
+//!
+//! It also is a complete runtime, the simplest there is: [`Threads`] gives every task an OS thread and leaves the
+//! scheduling to the kernel.
+//!
+//! ```
+//! use step01::{Runtime, Threads, bounded};
+//!
+//! let rt = Threads::new();
+//! let sum = rt.run(|| {
+//!     let (tx, rx) = bounded(0);
+//!     let producer = rt.spawn(move || (1..=10).for_each(|n| tx.send(n).unwrap()));
+//!     let sum: u32 = rx.iter().sum();
+//!     producer.join().unwrap();
+//!     sum
+//! });
+//! assert_eq!(sum, 55);
+//! ```
+//!
+//! Where to read first: `park.rs` (the seam), then `wait_queue.rs` (how a waiter is found), then `channel/core.rs`.
+
+mod build_error;
+mod join;
+mod lock;
+mod os_parker;
+mod sync;
+mod unparker;
+mod wait_queue;
+
+pub mod net;
+pub mod park;
+pub mod runtime;
+pub mod threads;
+
+pub use build_error::BuildError;
+pub use join::{Job, JoinError, JoinHandle};
+pub use net::{Net, NetListener, NetStream};
+pub use runtime::{Runtime, SpawnError};
+pub use threads::Threads;
+pub use unparker::{UnparkVTable, Unparker};
