@@ -26,9 +26,13 @@
 //! Where to read first: `park.rs` (the seam), then `wait_queue.rs` (how a waiter is found), then `channel/core.rs`.
 
 mod build_error;
+mod channel;
 mod join;
 mod lock;
 mod os_parker;
+mod select;
+mod select_dynamic;
+mod select_macro;
 mod sync;
 mod unparker;
 mod wait_queue;
@@ -39,8 +43,22 @@ pub mod runtime;
 pub mod threads;
 
 pub use build_error::BuildError;
+pub use channel::error::{
+    RecvError, RecvTimeoutError, SelectTimeoutError, SendError, SendTimeoutError, TryRecvError,
+    TrySelectError, TrySendError,
+};
+pub use channel::{
+    IntoIter, Iter, Receiver, Sender, TryIter, after, bounded, never, tick, unbounded,
+};
 pub use join::{Job, JoinError, JoinHandle};
 pub use net::{Net, NetListener, NetStream};
 pub use runtime::{Runtime, SpawnError};
+pub use select_dynamic::{FiredArm, Select};
 pub use threads::Threads;
 pub use unparker::{UnparkVTable, Unparker};
+
+/// What the expansion of [`select!`] names; not for use by hand.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::select_macro::{ArmRef, Fired, poll, wait, wait_timeout};
+}
