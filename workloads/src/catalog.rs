@@ -1,0 +1,273 @@
+//! What can be measured: one entry for each workload, and the call that runs one.
+//!
+//! One call of [`run`] is one repetition. It warms up, measures, checks the answers, and returns the numbers; who calls
+//! it repeats it, each time in a fresh process, and takes the median. A wrong answer is an error and has no number.
+//! A workload that the runtime cannot do is [`Outcome::Skipped`] with the reason, which is a result too.
+//!
+//! A new workload is a file in `measured/` and one line in the list at the end of this one.
+
+use serde::{Deserialize, Serialize};
+use step01::Runtime;
+
+use crate::machine::Pinned;
+use crate::measured;
+use crate::side::Side;
+
+/// Which part of the report a workload belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Group {
+    /// A row of the table "Goroutines against threads".
+    Seed,
+    /// One of the three real programs.
+    Program,
+    /// One of the other rows, measured on request.
+    Full,
+}
+
+/// How many workers a workload is made for, if the user does not say otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkersWanted {
+    /// One. The calling thread and what it starts then stay on one core, so that it means one on every stage, also
+    /// where each task has a thread of its own.
+    One,
+    /// One for each core of the machine.
+    All,
+}
+
+/// Which stacks a workload is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StackWanted {
+    /// The stage's own default.
+    Default,
+    /// The smallest with which the tasks of this workload are safe: they are many, and do little.
+    Small,
+}
+
+/// Which direction is an improvement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Better {
+    /// Costs, latencies.
+    Lower,
+    /// Rates, counts.
+    Higher,
+}
+
+/// One number that a workload measures.
+#[derive(Clone, Copy, Debug)]
+pub struct MetricInfo {
+    /// The name in the JSON output: `"ns_per_task"`.
+    pub name: &'static str,
+    /// What it is, in a few words.
+    pub title: &'static str,
+    /// The unit, as it is printed behind the value.
+    pub unit: &'static str,
+    /// Which direction is an improvement.
+    pub better: Better,
+    /// True for the one number that stands in the table.
+    pub headline: bool,
+}
+
+/// One workload.
+#[derive(Clone, Copy, Debug)]
+pub struct Info {
+    /// The name on the command line and in the JSON output.
+    pub name: &'static str,
+    /// The name for people.
+    pub title: &'static str,
+    /// Where it is reported.
+    pub group: Group,
+    /// What is timed, what is checked, and why it matters.
+    pub explain: &'static str,
+    /// What it measures. The first is the headline.
+    pub metrics: &'static [MetricInfo],
+    /// How many workers it is made for.
+    pub workers: WorkersWanted,
+    /// Which stacks it is made for.
+    pub stack: StackWanted,
+    /// How often it is repeated, where nobody says otherwise.
+    pub default_reps: u32,
+    /// About how many seconds one repetition of [`Size::Default`] takes on one thread per task. For progress bars.
+    pub cost: f64,
+}
+
+impl Info {
+    /// The metric of this name.
+    pub fn metric(&self, name: &str) -> Option<&'static MetricInfo> {
+        self.metrics.iter().find(|metric| metric.name == name)
+    }
+
+    /// The number that stands in the table.
+    pub fn headline(&self) -> &'static MetricInfo {
+        &self.metrics[0]
+    }
+}
+
+/// How much of a workload to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Size {
+    /// As little as still exercises everything and checks every answer. The numbers mean nothing.
+    Test,
+    /// Enough for a rough number.
+    Quick,
+    /// What the main job measures.
+    Default,
+    /// What the literature measures: a million tasks.
+    Full,
+}
+
+impl Size {
+    /// One of four values, by size.
+    pub(crate) fn pick<T>(self, test: T, quick: T, default: T, full: T) -> T {
+        match self {
+            Size::Test => test,
+            Size::Quick => quick,
+            Size::Default => default,
+            Size::Full => full,
+        }
+    }
+}
+
+/// How to run a workload.
+#[derive(Clone, Copy, Debug)]
+pub struct Params {
+    /// How much of it.
+    pub size: Size,
+    /// How many workers the runtime has. With one, the process is held on one core.
+    pub workers: usize,
+    /// Where load clients and slow services run.
+    pub side: Side,
+}
+
+/// What became of one repetition.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It ran, every answer was right, and these are the numbers.
+    Measured(Vec<Sample>),
+    /// This runtime cannot do it.
+    Skipped {
+        /// Why not: what was tried, and which limit was met.
+        reason: String,
+    },
+}
+
+/// One measured number.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    /// The [`MetricInfo::name`].
+    pub metric: String,
+    /// The [`MetricInfo::unit`].
+    pub unit: String,
+    /// The value in that unit.
+    pub value: f64,
+    /// What must be known to read the number rightly, such as which limit ended a count.
+    pub note: Option<String>,
+}
+
+impl Sample {
+    pub(crate) fn new(metric: &MetricInfo, value: f64) -> Self {
+        Sample {
+            metric: metric.name.to_owned(),
+            unit: metric.unit.to_owned(),
+            value,
+            note: None,
+        }
+    }
+
+    pub(crate) fn noted(metric: &MetricInfo, value: f64, note: impl Into<String>) -> Self {
+        Sample {
+            note: Some(note.into()),
+            ..Sample::new(metric, value)
+        }
+    }
+}
+
+/// A metric for the table.
+pub(crate) const fn headline(
+    name: &'static str,
+    title: &'static str,
+    unit: &'static str,
+    better: Better,
+) -> MetricInfo {
+    MetricInfo {
+        name,
+        title,
+        unit,
+        better,
+        headline: true,
+    }
+}
+
+/// A metric that stands behind the table.
+pub(crate) const fn detail(
+    name: &'static str,
+    title: &'static str,
+    unit: &'static str,
+    better: Better,
+) -> MetricInfo {
+    MetricInfo {
+        name,
+        title,
+        unit,
+        better,
+        headline: false,
+    }
+}
+
+/// Every workload, in the order of the report.
+pub fn all() -> &'static [Info] {
+    ALL
+}
+
+/// The workload of this name.
+pub fn find(name: &str) -> Option<&'static Info> {
+    ALL.iter().find(|info| info.name == name)
+}
+
+/// Runs one repetition of a workload. To be called from a plain OS thread, outside any runtime.
+///
+/// # Errors
+///
+/// A message for the user: there is no such workload, an answer was wrong, or the system refused something that the
+/// workload needs.
+pub fn run<R: Runtime>(name: &str, rt: &R, params: &Params) -> Result<Outcome, String> {
+    let info = find(name).ok_or_else(|| {
+        let names: Vec<_> = ALL.iter().map(|info| info.name).collect();
+        format!(
+            "no workload is named {name:?}; there are: {}",
+            names.join(", ")
+        )
+    })?;
+    let _pinned = if params.workers == 1 && info.workers == WorkersWanted::One {
+        Some(Pinned::to_one_core().map_err(|e| format!("cannot pin to one core: {e}"))?)
+    } else {
+        None
+    };
+    dispatch(name, rt, params)
+}
+
+/// The list: where an entry is, and the function that runs it.
+macro_rules! catalog {
+    ($($module:ident :: $info:ident => $run:ident,)*) => {
+        static ALL: &[Info] = &[$(measured::$module::$info),*];
+
+        fn dispatch<R: Runtime>(name: &str, rt: &R, params: &Params) -> Result<Outcome, String> {
+            $(
+                if name == measured::$module::$info.name {
+                    return measured::$module::$run(rt, params);
+                }
+            )*
+            unreachable!("`run` has found {name} in the list that this function is made from")
+        }
+    };
+}
+
+catalog! {
+    spawn_join::INFO => run,
+    switch::INFO => run,
+}

@@ -1,0 +1,14 @@
+//! What every stage is tested with, measured with and used for.
+//!
+//! Everything here is generic over [`step01::Runtime`] and knows no stage. So one conformance suite says what a stage
+//! must keep, one set of workloads is measured on all of them, and one set of programs runs on all of them.
+//!
+//! - [`conformance`]: the promises of the contract, one case each
+//! - [`catalog`]: what can be measured, and the call that does it; the workloads themselves are in `measured/`
+//! - [`programs`]: a web server, a data pipeline, concurrent calls; [`examples`] shows each of them
+//! - [`side`]: what must run beside the measured program and not in it: load clients and slow services
+
+pub mod catalog;
+mod machine;
+mod measured;
+pub mod side;
