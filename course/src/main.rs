@@ -8,6 +8,7 @@ mod compare;
 mod exercises;
 mod mutants;
 mod stages;
+mod workshop;
 
 use std::process::ExitCode;
 
