@@ -16,11 +16,7 @@ pub struct BuildError {
 impl BuildError {
     /// Refuses `setting`, which has the value `value`, for this reason. The reason is a sentence without its full stop,
     /// and says what would be accepted.
-    pub fn new(
-        setting: &'static str,
-        value: impl fmt::Display,
-        reason: impl Into<String>,
-    ) -> Self {
+    pub fn new(setting: &'static str, value: impl fmt::Display, reason: impl Into<String>) -> Self {
         BuildError {
             setting,
             value: value.to_string(),
