@@ -37,7 +37,10 @@ mod sync;
 mod unparker;
 mod wait_queue;
 
+pub mod alt_stack;
+pub mod limits;
 pub mod net;
+pub mod overflow;
 pub mod park;
 pub mod runtime;
 pub mod threads;
