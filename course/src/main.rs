@@ -1,7 +1,8 @@
 //! The `cargo course` command: everything around the five crates that a reader, an instructor or a maintainer runs.
 //!
 //! `cargo run --release` and `cargo course compare` are the same: measure every stage on this machine and print the
-//! seed article's table with the numbers in it.
+//! seed article's table with the numbers in it. So the options of `compare` may follow without its name:
+//! `cargo run --release -- --quick`.
 
 mod book;
 mod compare;
@@ -15,11 +16,21 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 /// From Threads to Goroutines: five runtimes, measured, explained and broken on purpose.
+///
+/// Without a command it compares: it measures the stages on this machine and prints them side by side.
 #[derive(Parser)]
-#[command(name = "course", bin_name = "cargo course", version, max_term_width = 100)]
+#[command(
+    name = "course",
+    bin_name = "cargo course",
+    version,
+    max_term_width = 100,
+    args_conflicts_with_subcommands = true
+)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
+    #[command(flatten)]
+    compare: compare::Args,
 }
 
 #[derive(Subcommand)]
@@ -32,17 +43,22 @@ enum Command {
     Mutants(mutants::Args),
     /// Build the book and serve it on this machine
     Book(book::Args),
+    /// Run one repetition of one workload in this process, for a profiler; what `compare` starts as its children
+    #[command(hide = true)]
+    Repetition(compare::repetition::Args),
 }
 
 fn main() -> ExitCode {
     // A load client or a slow service of some workload, asked for by a parent process of the same program.
     workloads::side::become_if_asked();
-    let result = match Cli::parse().command {
+    let cli = Cli::parse();
+    let result = match cli.command {
         Some(Command::Compare(args)) => compare::run(&args),
         Some(Command::Exercises(args)) => exercises::run(&args),
         Some(Command::Mutants(args)) => mutants::run(&args),
         Some(Command::Book(args)) => book::run(&args),
-        None => compare::run(&compare::Args::default()),
+        Some(Command::Repetition(args)) => compare::repetition::run(&args),
+        None => compare::run(&cli.compare),
     };
     match result {
         Ok(code) => code,
@@ -50,5 +66,15 @@ fn main() -> ExitCode {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
     }
 }

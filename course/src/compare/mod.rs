@@ -1,14 +1,189 @@
-//! `course compare`.
+//! `course compare`: measures the stages on this machine and prints them side by side.
+//!
+//! The order of things: what was asked for ([`args`]), the machine ([`machine`], [`yardsticks`]), the measuring
+//! ([`measure`] decides what runs, [`child`] runs it in a process of its own, [`repetition`] is that process), and what
+//! is shown: [`table`], [`story`], and with `--predict` the guesses ([`predict`]). All of them work on the types of
+//! [`results`], which is also what the JSON file holds.
 
+pub(crate) mod args;
+mod child;
+mod listing;
+mod machine;
+mod measure;
+mod noise;
+mod predict;
+mod progress;
+pub(crate) mod repetition;
+mod results;
+mod screen;
+mod state;
+mod stats;
+mod story;
+mod table;
+mod units;
+mod yardsticks;
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::Context as _;
+use workloads::catalog::{self, Group, Info};
 
-/// What to measure.
-#[derive(clap::Args, Debug, Default)]
-pub(crate) struct Args {}
+pub(crate) use args::Args;
+use machine::{CpuTime, Machine};
+use measure::Plan;
+use progress::Progress;
+use repetition::Scale;
+use results::{Column, Report, Settings};
+use screen::Screen;
 
-/// Measures.
-pub(crate) fn run(_args: &Args) -> Result<ExitCode> {
-    anyhow::bail!("nothing to measure yet")
+use crate::stages::{self, Stage};
+
+/// After so much measuring no further repetition is begun. With what runs then, and with looking at the machine, the
+/// main job stays below two minutes.
+const BUDGET: Duration = Duration::from_secs(100);
+/// The same for `--quick`.
+const QUICK_BUDGET: Duration = Duration::from_secs(25);
+
+/// Does what the options ask for.
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let mut out = io::stdout().lock();
+    let screen = Screen::of_stdout();
+    let result = if args.list {
+        listing::list(&mut out, &screen).map(|()| ExitCode::SUCCESS)
+    } else if let Some(name) = &args.explain {
+        listing::explain(&mut out, &screen, name).map(|()| ExitCode::SUCCESS)
+    } else {
+        compare(args, &mut out, &screen)
+    };
+    match result {
+        // Whoever read our output has read enough: `compare --list | head -3`.
+        Err(error) if is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
+        other => other,
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let io = error.downcast_ref::<io::Error>();
+    io.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// What was asked for, from the options.
+fn plan(args: &Args) -> Plan {
+    let scale = match (args.quick, args.full) {
+        (true, _) => Scale::Quick,
+        (_, true) => Scale::Full,
+        _ => Scale::Default,
+    };
+    let budget = match scale {
+        _ if args.reps.is_some() => None,
+        Scale::Quick => Some(QUICK_BUDGET),
+        Scale::Full => None,
+        _ => Some(BUDGET),
+    };
+    // In the order of the book, and each once, however they were named.
+    let stage_wanted =
+        |stage: &&Stage| args.stage.is_empty() || args.stage.iter().any(|name| name == stage.name);
+    let workload_wanted = |info: &&Info| match args.workload.is_empty() {
+        true => args.full || info.group != Group::Full,
+        false => args.workload.iter().any(|name| name == info.name),
+    };
+    Plan {
+        stages: stages::all().iter().filter(stage_wanted).collect(),
+        workloads: catalog::all().iter().filter(workload_wanted).collect(),
+        scale,
+        workers: args.workers.map_or_else(args::cores, usize::from),
+        reps: args.reps,
+        budget,
+        timeout: args
+            .timeout
+            .map(|seconds| Duration::from_secs(seconds.into())),
+    }
+}
+
+fn compare(args: &Args, out: &mut impl Write, screen: &Screen) -> anyhow::Result<ExitCode> {
+    let plan = plan(args);
+    if let Some(file) = &args.json {
+        // Before measuring for minutes, not after.
+        can_be_written(file)?;
+    }
+    let mut guesses = match args.predict {
+        true => Some(predict::ask(&plan, &mut io::stdin().lock(), out, screen)?),
+        false => None,
+    };
+
+    let machine = Machine::look();
+    write!(out, "{}", story::machine(&machine, screen))?;
+    write!(out, "{}", story::plan(&plan, screen))?;
+    out.flush()?;
+
+    let report = measure(&plan, machine);
+    let json = serde_json::to_string_pretty(&report)? + "\n";
+    let saved = state::save("last.json", &json);
+    if let Some(file) = &args.json {
+        fs::write(file, &json).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+
+    writeln!(out)?;
+    write!(out, "{}", table::render(&report, &plan.workloads, screen))?;
+    write!(out, "{}", story::caption(&report, screen))?;
+    write!(out, "{}", story::findings(&report, screen))?;
+    if let Some(guesses) = &mut guesses {
+        write!(out, "{}", guesses.compare(&report, screen))?;
+    }
+    write!(
+        out,
+        "{}",
+        story::files(args.json.as_deref(), &saved, screen)
+    )?;
+    out.flush()?;
+    Ok(if report.has_failures() {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+/// Opens the file for writing without changing what is in it, and creates it if it is not there.
+fn can_be_written(file: &Path) -> anyhow::Result<()> {
+    let opened = File::options().append(true).create(true).open(file);
+    opened.with_context(|| format!("cannot write the results to {}", file.display()))?;
+    Ok(())
+}
+
+fn measure(plan: &Plan, machine: Machine) -> Report {
+    let date = results::now();
+    let before = CpuTime::now();
+    let begin = Instant::now();
+    let mut progress = Progress::new(plan.estimate());
+    let results = measure::measure(plan, &mut progress);
+    let took = begin.elapsed();
+    let share = machine::share_since(before);
+    let noise = noise::judge(&machine, share, &results);
+    Report {
+        schema: results::SCHEMA.to_owned(),
+        date,
+        command: std::env::args().collect(),
+        settings: Settings {
+            size: plan.scale,
+            workers: plan.workers,
+            budget_seconds: plan.budget.map(|budget| budget.as_secs_f64()),
+            took_seconds: took.as_secs_f64(),
+        },
+        stages: plan.stages.iter().map(|stage| column(stage)).collect(),
+        machine,
+        noise,
+        results,
+    }
+}
+
+fn column(stage: &Stage) -> Column {
+    Column {
+        name: stage.name.to_owned(),
+        title: stage.title.to_owned(),
+        management: stage.management.to_owned(),
+    }
 }

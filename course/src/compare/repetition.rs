@@ -1,0 +1,178 @@
+//! One repetition of one workload on one stage: what a child process of `compare` does.
+//!
+//! It is a command of its own, `course repetition`, hidden from the list because few need it, and useful all the same:
+//! it is what one starts under a profiler.
+//!
+//! The last line on stdout is the [`Message`], as JSON. Whatever a workload writes before that line is ignored, so a
+//! stray `println!` does no harm. A child that ends without such a line has crashed.
+
+use std::fs;
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+use workloads::catalog::{self, Outcome, Params, Size, WorkersWanted};
+use workloads::side::Side;
+
+use crate::stages::{self, StageConfig};
+
+/// What a repetition has to say to its parent.
+#[derive(Deserialize, Serialize)]
+pub(crate) enum Message {
+    /// It ran, or could not be asked of this stage.
+    Ended(Outcome),
+    /// It went wrong: a wrong answer, a limit.
+    Failed(String),
+}
+
+/// One repetition.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct Args {
+    /// The stage
+    #[arg(long, value_name = "NAME", value_parser = super::args::stage_names())]
+    pub(crate) stage: String,
+    /// The workload
+    #[arg(long, value_name = "NAME", value_parser = super::args::workload_names())]
+    pub(crate) workload: String,
+    /// How much of it
+    #[arg(long, value_enum, default_value_t = Scale::Default)]
+    pub(crate) size: Scale,
+    /// How many workers the stage gets (of one: the workload decides)
+    #[arg(long, value_name = "N", default_value_t = super::args::cores())]
+    pub(crate) workers: usize,
+}
+
+/// The sizes of the workloads, as words on the command line.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Scale {
+    /// As small as in the tests
+    Test,
+    /// A taste
+    Quick,
+    /// What the main job takes
+    Default,
+    /// All of it
+    Full,
+}
+
+impl Scale {
+    /// The word that the command line has for it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Scale::Test => "test",
+            Scale::Quick => "quick",
+            Scale::Default => "default",
+            Scale::Full => "full",
+        }
+    }
+
+    fn size(self) -> Size {
+        match self {
+            Scale::Test => Size::Test,
+            Scale::Quick => Size::Quick,
+            Scale::Default => Size::Default,
+            Scale::Full => Size::Full,
+        }
+    }
+}
+
+/// Runs the repetition and prints its [`Message`].
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    be_the_first_to_go();
+    let fault = Fault::asked_for(&args.workload);
+    fault.strike();
+    let message = match repeat(args) {
+        Ok(outcome) => Message::Ended(outcome),
+        Err(reason) => Message::Failed(reason),
+    };
+    let line = serde_json::to_string(&message)?;
+    println!("{}", if fault == Fault::Garble { "{" } else { &line });
+    Ok(ExitCode::SUCCESS)
+}
+
+fn repeat(args: &Args) -> Result<Outcome, String> {
+    let info = catalog::find(&args.workload).ok_or("there is no such workload")?;
+    let stage = stages::find(&args.stage).ok_or("there is no such stage")?;
+    let workers = workers(info, args.workers);
+    let params = Params {
+        size: args.size.size(),
+        workers,
+        side: Side::Process,
+    };
+    let config = StageConfig {
+        workers,
+        stack: info.stack,
+    };
+    stage.run(info.name, &params, &config)
+}
+
+/// How many workers a workload is measured with when there are `all`.
+pub(crate) fn workers(info: &catalog::Info, all: usize) -> usize {
+    match info.workers {
+        WorkersWanted::One => 1,
+        WorkersWanted::All => all,
+    }
+}
+
+/// A repetition may fill the memory. If the kernel then has to kill someone, it should be this process, not its parent
+/// or what else the user runs. And it should not go on after its parent has ended.
+fn be_the_first_to_go() {
+    // Any process may raise its own score; where /proc is not writable the kernel's own choice has to do.
+    let _ = fs::write("/proc/self/oom_score_adj", "1000");
+    // SAFETY: the call takes numbers only. It asks to be killed when the thread that started this process ends, which
+    // is the main thread of `compare`.
+    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+}
+
+/// A fault on demand, for the tests of this command and for showing what a failed row looks like:
+/// `COURSE_FAULT=crash:spawn_join` in the environment lets each repetition of `spawn_join` crash.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Fault {
+    None,
+    /// Ends by a signal.
+    Crash,
+    /// Panics.
+    Panic,
+    /// Never ends.
+    Hang,
+    /// Ends without a word, with status 7.
+    Quit,
+    /// Prints half a message.
+    Garble,
+}
+
+impl Fault {
+    fn asked_for(workload: &str) -> Fault {
+        let Ok(text) = std::env::var("COURSE_FAULT") else {
+            return Fault::None;
+        };
+        match text.split_once(':') {
+            Some(("crash", name)) if name == workload => Fault::Crash,
+            Some(("panic", name)) if name == workload => Fault::Panic,
+            Some(("hang", name)) if name == workload => Fault::Hang,
+            Some(("quit", name)) if name == workload => Fault::Quit,
+            Some(("garble", name)) if name == workload => Fault::Garble,
+            _ => Fault::None,
+        }
+    }
+
+    fn strike(self) {
+        match self {
+            Fault::None | Fault::Garble => {}
+            Fault::Crash => {
+                eprintln!("about to crash, as COURSE_FAULT asks");
+                // SAFETY: SIGSEGV's default action ends the process, which is the point.
+                unsafe {
+                    libc::signal(libc::SIGSEGV, libc::SIG_DFL);
+                    libc::raise(libc::SIGSEGV);
+                }
+            }
+            Fault::Panic => panic!("COURSE_FAULT asks for a panic"),
+            Fault::Hang => loop {
+                std::thread::park();
+            },
+            Fault::Quit => std::process::exit(7),
+        }
+    }
+}
