@@ -30,7 +30,7 @@ use std::ptr::NonNull;
 use std::time::Instant;
 
 use crate::park::{self, Wait};
-use crate::runtime::SpawnError;
+use crate::spawn_error::SpawnError;
 use crate::sync::UnsafeCell;
 use crate::sync::atomic::AtomicUsize;
 use crate::sync::atomic::Ordering::{AcqRel, Acquire};

@@ -27,14 +27,24 @@
 
 mod build_error;
 mod channel;
+mod condvar;
+mod crowd;
 mod join;
 mod lock;
+mod mutex;
+mod once;
 mod os_parker;
+mod scope;
 mod select;
 mod select_dynamic;
 mod select_macro;
+mod semaphore;
+mod spawn_error;
 mod sync;
+mod tally;
 mod unparker;
+mod wait;
+mod wait_group;
 mod wait_queue;
 
 pub mod alt_stack;
@@ -53,12 +63,18 @@ pub use channel::error::{
 pub use channel::{
     IntoIter, Iter, Receiver, Sender, TryIter, after, bounded, never, tick, unbounded,
 };
+pub use condvar::{Condvar, WaitTimeoutResult};
 pub use join::{Job, JoinError, JoinHandle};
+pub use mutex::{Mutex, MutexGuard};
 pub use net::{Net, NetListener, NetStream};
+pub use once::Once;
 pub use runtime::{Runtime, SpawnError};
+pub use scope::{Scope, ScopedJoinHandle, scope};
 pub use select_dynamic::{FiredArm, Select};
+pub use semaphore::{Permit, Semaphore};
 pub use threads::Threads;
 pub use unparker::{UnparkVTable, Unparker};
+pub use wait_group::WaitGroup;
 
 /// What the expansion of [`select!`] names; not for use by hand.
 #[doc(hidden)]

@@ -20,14 +20,11 @@
 use std::ops::{Deref, DerefMut};
 
 use crate::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use crate::sync::{Futex, UnsafeCell, spin_hint};
+use crate::sync::{Futex, SPINS, UnsafeCell, spin_hint};
 
 const FREE: u32 = 0;
 const TAKEN: u32 = 1;
 const CONTENDED: u32 = 2;
-
-/// How often a thread looks again before it sleeps: some hundred nanoseconds, a few times the length of what is guarded.
-const SPINS: u32 = 64;
 
 // ANCHOR: raw_lock
 /// The lock without its data; `select` locks several of these in the order of their addresses.

@@ -35,64 +35,13 @@
 //!   not be held across a park: afterwards the task may be on another thread.
 
 use std::cell::Cell;
-use std::fmt;
 use std::sync::Mutex;
 use std::time::Instant;
 
 use crate::os_parker::OsParker;
 use crate::unparker::{UnparkVTable, Unparker};
 
-/// What a parked task waits for: said at every park, so that a stage can say it in a report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Wait {
-    /// A bare [`park`].
-    Park,
-    /// A sleep.
-    Sleep,
-    /// Room in a channel, or a partner to hand the value to.
-    Send,
-    /// A value from a channel.
-    Recv,
-    /// Any of several channel operations.
-    Select,
-    /// A mutex.
-    Mutex,
-    /// A condition variable.
-    Condvar,
-    /// A wait group's counter to reach zero.
-    WaitGroup,
-    /// Permits of a semaphore.
-    Semaphore,
-    /// Another task that runs an initialiser.
-    Once,
-    /// The end of another task.
-    Join,
-    /// The end of all tasks of a scope.
-    Scope,
-    /// A descriptor to become ready.
-    Io,
-}
-
-impl fmt::Display for Wait {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Wait::Park => "park",
-            Wait::Sleep => "sleep",
-            Wait::Send => "channel send",
-            Wait::Recv => "channel receive",
-            Wait::Select => "select",
-            Wait::Mutex => "mutex lock",
-            Wait::Condvar => "condition variable",
-            Wait::WaitGroup => "wait group",
-            Wait::Semaphore => "semaphore",
-            Wait::Once => "once",
-            Wait::Join => "join",
-            Wait::Scope => "scope",
-            Wait::Io => "I/O",
-        })
-    }
-}
+pub use crate::wait::Wait;
 
 // ANCHOR: seam
 /// What a stage supplies so that its tasks can stop.

@@ -4,13 +4,12 @@
 //! else, so they run unchanged on one thread per task and on a work-stealing scheduler, and what differs between two
 //! columns of the table is the runtime alone.
 
-use std::fmt;
-use std::io;
 use std::panic::Location;
 use std::time::Duration;
 
 use crate::join::{Job, JoinHandle};
 use crate::net::Net;
+pub use crate::spawn_error::SpawnError;
 
 // ANCHOR: runtime
 /// A runtime: something that runs tasks.
@@ -85,48 +84,3 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     }
 }
 // ANCHOR_END: runtime
-
-/// No further task could be had: which limit was met, and what raises it.
-#[derive(Debug)]
-pub struct SpawnError {
-    cause: io::Error,
-    limit: String,
-    remedy: String,
-}
-
-impl SpawnError {
-    /// An error that says what the system answered, which limit is behind it, and what the user can do.
-    pub fn new(cause: io::Error, limit: impl Into<String>, remedy: impl Into<String>) -> Self {
-        SpawnError {
-            cause,
-            limit: limit.into(),
-            remedy: remedy.into(),
-        }
-    }
-
-    /// The limit that was met.
-    pub fn limit(&self) -> &str {
-        &self.limit
-    }
-
-    /// What the user can do about it.
-    pub fn remedy(&self) -> &str {
-        &self.remedy
-    }
-}
-
-impl fmt::Display for SpawnError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "cannot start another task: {}; {}; {}",
-            self.cause, self.limit, self.remedy
-        )
-    }
-}
-
-impl std::error::Error for SpawnError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.cause)
-    }
-}

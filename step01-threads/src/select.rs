@@ -93,6 +93,7 @@ pub(crate) fn run(
     locks: &mut [usize],
     limit: Limit,
 ) -> Option<(usize, Outcome)> {
+    let mut expired = false;
     loop {
         shuffle(order);
         for &index in &*order {
@@ -109,12 +110,14 @@ pub(crate) fn run(
             Limit::Poll => return None,
             Limit::Until(deadline) => deadline,
         };
-        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+        if expired {
             return None;
         }
         match wait(arms, order, locks, deadline) {
             Waited::Decided(index, outcome) => return Some((index, outcome)),
-            Waited::LookAgain => {}
+            Waited::LookAgain => {
+                expired = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+            }
         }
     }
 }

@@ -17,13 +17,20 @@ use atomic::{AtomicU32, Ordering};
 
 /// An [`std::cell::UnsafeCell`] whose accesses have a beginning and an end, so that loom can see two overlap.
 #[derive(Debug)]
-pub(crate) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
+pub(crate) struct UnsafeCell<T: ?Sized>(std::cell::UnsafeCell<T>);
 
 impl<T> UnsafeCell<T> {
     pub(crate) const fn new(value: T) -> Self {
         UnsafeCell(std::cell::UnsafeCell::new(value))
     }
 
+    /// Takes the value out.
+    pub(crate) fn into_inner(self) -> T {
+        self.0.into_inner()
+    }
+}
+
+impl<T: ?Sized> UnsafeCell<T> {
     /// Calls `f` with a pointer for reading.
     #[inline(always)]
     pub(crate) fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
@@ -110,6 +117,10 @@ impl Futex {
         }
     }
 }
+
+/// How often a thread looks again at a lock that is taken before it sleeps: some hundred nanoseconds, a few times the
+/// length of what such a lock guards. Under loom it is zero: one more look is one more branch and shows nothing new.
+pub(crate) const SPINS: u32 = 64;
 
 /// A hint that this thread is waiting for another one to finish a few instructions.
 #[inline(always)]

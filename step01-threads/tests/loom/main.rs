@@ -1,0 +1,44 @@
+//! The protocols of this step, explored by the model checker loom in plain `cargo test`.
+//!
+//! The modules below are *the library's own files*, compiled a second time: here `crate::sync` is made of loom's types,
+//! and so every atomic access, every cell and every futex is a point at which loom may let another thread run. A model
+//! is a closure that loom calls again and again, each time with another interleaving, until it has seen all of them or
+//! all within a stated bound.
+//!
+//! What loom cannot see, here as everywhere: sequentially consistent *accesses* count as acquire and release (there
+//! are none in these files), stores are not reordered before earlier loads ("load buffering"), and the futex is modelled
+//! with loom's mutex and condition variable, whose own synchronisation comes on top of the protocol's in those
+//! executions in which a thread really sleeps. Time does not exist: a deadline in the past stands for "it timed out now".
+
+#![allow(dead_code, unreachable_pub, unused_imports)]
+
+#[path = "../../src/channel/mod.rs"]
+mod channel;
+#[path = "../../src/join.rs"]
+mod join;
+#[path = "../../src/lock.rs"]
+mod lock;
+#[path = "../../src/os_parker.rs"]
+mod os_parker;
+#[path = "../../src/select.rs"]
+mod select;
+#[path = "../../src/select_dynamic.rs"]
+mod select_dynamic;
+#[path = "../../src/spawn_error.rs"]
+mod spawn_error;
+#[path = "../../src/unparker.rs"]
+mod unparker;
+#[path = "../../src/wait.rs"]
+mod wait;
+#[path = "../../src/wait_queue.rs"]
+mod wait_queue;
+
+mod model;
+mod park;
+mod sync;
+
+mod channel_model;
+mod join_model;
+mod lock_model;
+mod parker_model;
+mod select_model;
