@@ -35,15 +35,17 @@ enum Command {
         /// The folder to build into, `book/book` if not given; what an earlier build left there is replaced
         #[arg(long)]
         dest: Option<PathBuf>,
+        /// The folder with the book's `book.toml`, this workspace's `book` if not given
+        #[arg(long)]
+        book: Option<PathBuf>,
     },
 }
 
 fn main() -> ExitCode {
-    let Command::Build { dest } = Cli::parse().command;
-    let book = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .unwrap_or(Path::new("."));
-    match build(book, dest) {
+    let Command::Build { dest, book } = Cli::parse().command;
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let book = book.unwrap_or_else(|| own.parent().unwrap_or(own).to_path_buf());
+    match build(&book, dest) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
