@@ -3,12 +3,13 @@
 //! Everything here is generic over [`step01::Runtime`] and knows no stage. So one conformance suite says what a stage
 //! must keep, one set of workloads is measured on all of them, and one set of programs runs on all of them.
 //!
-//! - [`conformance`]: the promises of the contract, one case each
 //! - [`catalog`]: what can be measured, and the call that does it; the workloads themselves are in `measured/`
-//! - [`programs`]: a web server, a data pipeline, concurrent calls; [`examples`] shows each of them
+//! - [`programs`]: a web server, a data pipeline, concurrent calls
 //! - [`side`]: what must run beside the measured program and not in it: load clients and slow services
 
 pub mod catalog;
 mod machine;
 mod measured;
+pub mod programs;
 pub mod side;
+mod work;

@@ -1,0 +1,85 @@
+//! Whether work that one task hands out reaches all workers.
+//!
+//! Timed: one task spawns 100,000 tasks that compute for 5 µs each, and joins them; and the same computations one after
+//! the other in a plain loop, without tasks.
+//! Checked: the result of every task.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use step01::Runtime;
+
+use super::{joined, ms, thousands};
+use crate::catalog::{
+    Better, Group, Info, MetricInfo, Outcome, Params, Sample, StackWanted, WorkersWanted, detail,
+    headline,
+};
+use crate::work;
+
+const METRICS: &[MetricInfo] = &[
+    headline(
+        "speed_up",
+        "against a plain loop on one core",
+        "times",
+        Better::Higher,
+    ),
+    detail("ms", "all tasks", "ms", Better::Lower),
+    detail("loop_ms", "the plain loop", "ms", Better::Lower),
+];
+
+pub(crate) const INFO: Info = Info {
+    name: "spread",
+    title: "100,000 tasks of 5 µs from one spawner",
+    group: Group::Full,
+    explain: "One task spawns 100,000 others, each with five microseconds of computing that the compiler cannot shorten, \
+              and joins them all. The same computations are done in a plain loop, and the table shows how many times \
+              faster the tasks were: at best the number of cores. All tasks appear at one worker, so the others must \
+              come and get them. Run it with --workers 1 and with all to see what the second core brings.",
+    metrics: METRICS,
+    workers: WorkersWanted::All,
+    stack: StackWanted::Small,
+    default_reps: 3,
+    cost: 5.0,
+};
+
+const WORK_US: f64 = 5.0;
+
+pub(crate) fn run<R: Runtime>(rt: &R, params: &Params) -> Result<Outcome, String> {
+    let tasks = params.size.pick(200, 10_000, 100_000, 100_000);
+    let steps = work::steps_for(WORK_US);
+    rt.run(|| {
+        let start = Instant::now();
+        let expected: Vec<u64> = (1..=tasks).map(|seed| work::chain(seed, steps)).collect();
+        let in_a_loop = start.elapsed();
+
+        by_tasks(rt, steps, &expected[..expected.len() / 20])?; // warm-up
+        let elapsed = by_tasks(rt, steps, &expected)?;
+        Ok(Outcome::Measured(vec![
+            Sample::noted(
+                &METRICS[0],
+                in_a_loop.as_secs_f64() / elapsed.as_secs_f64(),
+                format!("{} tasks", thousands(tasks as usize)),
+            ),
+            Sample::new(&METRICS[1], ms(elapsed)),
+            Sample::new(&METRICS[2], ms(in_a_loop)),
+        ]))
+    })
+}
+
+fn by_tasks<R: Runtime>(rt: &R, steps: u64, expected: &[u64]) -> Result<Duration, String> {
+    let mut handles = Vec::with_capacity(expected.len());
+    let mut results = Vec::with_capacity(expected.len());
+    let start = Instant::now();
+    for seed in 1..=expected.len() as u64 {
+        let spawned = rt.try_spawn(move || work::chain(black_box(seed), steps));
+        handles.push(spawned.map_err(|error| error.to_string())?);
+    }
+    for handle in handles {
+        results.push(joined(handle)?);
+    }
+    let elapsed = start.elapsed();
+    if results != expected {
+        return Err("a task computed something else than the plain loop".to_owned());
+    }
+    Ok(elapsed)
+}

@@ -1,0 +1,492 @@
+//! The load client: a few threads, each with many connections, and on every connection one request after the other.
+//!
+//! It must not be what limits the server. Therefore: as many threads as the machine has cores, so that the kernel can
+//! give it whatever share of the machine it needs; one read and one write for a request, and one epoll_wait for as many
+//! answers as have come; no allocation in the loop. And it says how busy it was. On a machine where client and server
+//! share the cores the client's processor time is part of every number; it is the same part for every stage.
+//!
+//! It is a *closed loop*: a connection sends its next request when the last one is answered. So a server that stalls is
+//! asked less, and the latencies are those of a load that adapts, not of one that keeps coming. The number of
+//! connections says how many requests wait at once.
+//!
+//! Every answer is checked, byte for byte, against what this request on this connection must be answered with.
+
+use std::fmt;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::fd::AsRawFd;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
+
+use super::Link;
+use super::epoll::Epoll;
+use crate::machine;
+use crate::programs::web_server::pages;
+
+/// How long answers may take to arrive after the end of the measurement, before the server is said to hang.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A load.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Load {
+    pub(crate) address: SocketAddr,
+    pub(crate) connections: usize,
+    pub(crate) talk: Talk,
+    /// Answers that come in this time are checked and not counted.
+    pub(crate) warm_up: Duration,
+    pub(crate) measure: Duration,
+    /// Ends earlier when so many requests have been sent.
+    pub(crate) most_requests: u64,
+}
+
+/// What is said on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Talk {
+    /// So many bytes, different each time, and the same come back.
+    Echo { bytes: usize },
+    /// GET of the front page and of a page made for this very request, in turns, on a connection that is kept.
+    Web,
+}
+
+/// What came of a load.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct LoadReport {
+    /// All requests, warm-up included. Each was answered rightly.
+    pub(crate) all_requests: u64,
+    /// Those answered after the warm-up.
+    pub(crate) requests: u64,
+    /// Those answered after the warm-up and before the end, divided by the time between.
+    pub(crate) per_second: f64,
+    /// Half of those were answered within this time, in microseconds.
+    pub(crate) p50_us: f64,
+    /// 99 of a hundred.
+    pub(crate) p99_us: f64,
+    /// All of them.
+    pub(crate) max_us: f64,
+    /// The share of the time that the client's threads were running and not waiting, 0 to 1.
+    pub(crate) busy: f64,
+}
+
+/// When what happens; the same for all threads.
+#[derive(Clone, Copy, Debug)]
+struct Schedule {
+    measure_from: Instant,
+    end: Instant,
+}
+
+/// What one thread counted.
+struct Tally {
+    all: u64,
+    after_warm_up: u64,
+    in_time: u64,
+    last: Instant,
+    latencies: Histogram<u64>,
+    processor_time: Duration,
+}
+
+impl Load {
+    /// Plays the role: connects, waits for the order to go, drives the load, reports.
+    pub(crate) fn run(self, link: &mut Link) -> Result<LoadReport, String> {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let threads = cores.min(8).min(self.connections).max(1);
+        machine::allow_open_files(self.connections as u64 + 64)?;
+
+        let (connected, all_connected) = mpsc::channel();
+        let mut clients = Vec::new();
+        for thread in 0..threads {
+            let numbers: Vec<usize> = (thread..self.connections).step_by(threads).collect();
+            let quota = (self.most_requests / threads as u64).max(numbers.len() as u64);
+            let (load, connected) = (self.clone(), connected.clone());
+            let (schedule, wait_for_schedule) = mpsc::channel::<Schedule>();
+            let handle = thread::spawn(move || -> Result<Option<Tally>, String> {
+                let connections = numbers
+                    .into_iter()
+                    .map(|number| Connection::open(&load, number))
+                    .collect::<Result<Vec<_>, String>>();
+                // The main thread counts the answers and gives no schedule if one of them is a failure.
+                let (result, connections) = match connections {
+                    Ok(connections) => (Ok(()), connections),
+                    Err(reason) => (Err(reason), Vec::new()),
+                };
+                if connected.send(result).is_err() {
+                    return Ok(None);
+                }
+                match wait_for_schedule.recv() {
+                    Ok(schedule) => drive(connections, quota, schedule).map(Some),
+                    Err(_) => Ok(None),
+                }
+            });
+            clients.push((schedule, handle));
+        }
+        for _ in 0..threads {
+            all_connected.recv().map_err(|e| e.to_string())??;
+        }
+        link.ready(Vec::new())?;
+
+        let measure_from = Instant::now() + self.warm_up;
+        let schedule = Schedule {
+            measure_from,
+            end: measure_from + self.measure,
+        };
+        for (give, _) in &clients {
+            give.send(schedule).map_err(|e| e.to_string())?;
+        }
+        thread::sleep(measure_from.saturating_duration_since(Instant::now()));
+        link.started()?;
+        let mut tallies = Vec::new();
+        for (_, handle) in clients {
+            let tally = handle.join().map_err(|_| "a client thread panicked")?;
+            tallies.extend(tally?);
+        }
+        summary(&tallies, schedule)
+    }
+}
+
+fn summary(tallies: &[Tally], schedule: Schedule) -> Result<LoadReport, String> {
+    let mut latencies = histogram();
+    for tally in tallies {
+        latencies.add(&tally.latencies).map_err(|e| e.to_string())?;
+    }
+    let sum = |field: fn(&Tally) -> u64| tallies.iter().map(field).sum::<u64>();
+    // It ends early when all requests were sent before the time was up.
+    let last = tallies.iter().map(|tally| tally.last).max();
+    let end = last.map_or(schedule.end, |last| last.min(schedule.end));
+    let seconds = end
+        .saturating_duration_since(schedule.measure_from)
+        .as_secs_f64();
+    let running: Duration = tallies.iter().map(|tally| tally.processor_time).sum();
+    let us = |nanos: u64| nanos as f64 / 1_000.0;
+    Ok(LoadReport {
+        all_requests: sum(|tally| tally.all),
+        requests: sum(|tally| tally.after_warm_up),
+        per_second: sum(|tally| tally.in_time) as f64 / seconds.max(1e-9),
+        p50_us: us(latencies.value_at_quantile(0.50)),
+        p99_us: us(latencies.value_at_quantile(0.99)),
+        max_us: us(latencies.max()),
+        busy: running.as_secs_f64() / (seconds.max(1e-9) * tallies.len().max(1) as f64),
+    })
+}
+
+/// Nanoseconds up to a minute, to three digits.
+fn histogram() -> Histogram<u64> {
+    match Histogram::new_with_bounds(1, 60_000_000_000, 3) {
+        Ok(histogram) => histogram,
+        Err(error) => unreachable!("the bounds are constants and in order: {error}"),
+    }
+}
+
+/// One thread's part: keeps one request on the way on each connection until the end.
+fn drive(
+    mut connections: Vec<Connection>,
+    quota: u64,
+    schedule: Schedule,
+) -> Result<Tally, String> {
+    let mut epoll = Epoll::new(connections.len()).map_err(|e| format!("epoll: {e}"))?;
+    let mut sent = 0;
+    for (key, connection) in connections.iter_mut().enumerate() {
+        epoll
+            .add(connection.stream.as_raw_fd(), key)
+            .map_err(|e| format!("epoll: {e}"))?;
+        connection.send(Instant::now())?;
+        sent += 1;
+    }
+    let mut open = connections.len();
+    let mut tally = Tally {
+        all: 0,
+        after_warm_up: 0,
+        in_time: 0,
+        last: schedule.measure_from,
+        latencies: histogram(),
+        processor_time: Duration::ZERO,
+    };
+    let mut running_from = None;
+    while open > 0 {
+        epoll.wait(Duration::from_millis(100), |key| {
+            let connection = &mut connections[key];
+            if !connection.receive()? {
+                return Ok(());
+            }
+            let now = Instant::now();
+            tally.all += 1;
+            if now >= schedule.measure_from {
+                tally.after_warm_up += 1;
+                if now <= schedule.end {
+                    tally.in_time += 1;
+                    tally.last = now;
+                    if connection.sent_at >= schedule.measure_from {
+                        let nanos = (now - connection.sent_at).as_nanos() as u64;
+                        tally.latencies.saturating_record(nanos);
+                    }
+                }
+            }
+            if now < schedule.end && sent < quota {
+                sent += 1;
+                connection.send(now)
+            } else {
+                open -= 1;
+                connection.close()
+            }
+        })?;
+        let now = Instant::now();
+        if running_from.is_none() && now >= schedule.measure_from {
+            running_from = Some(thread_time());
+        }
+        if now <= schedule.end {
+            tally.processor_time = running_from.map_or(Duration::ZERO, |from| thread_time() - from);
+        }
+        if now > schedule.end + PATIENCE {
+            return Err(format!(
+                "{open} requests were not answered within {} s",
+                PATIENCE.as_secs()
+            ));
+        }
+    }
+    Ok(tally)
+}
+
+/// The processor time of the calling thread.
+fn thread_time() -> Duration {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the call writes one timespec. It cannot fail for the calling thread's own clock.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// A connection with at most one request on the way.
+struct Connection {
+    stream: TcpStream,
+    talk: Talk,
+    /// Which connection this is, and which of its requests.
+    number: usize,
+    request: u64,
+    sent_at: Instant,
+    name: String,
+    outgoing: Vec<u8>,
+    expected: Vec<u8>,
+    incoming: Vec<u8>,
+    filled: usize,
+}
+
+impl Connection {
+    fn open(load: &Load, number: usize) -> Result<Connection, String> {
+        let stream = TcpStream::connect(load.address)
+            .and_then(|stream| stream.set_nodelay(true).map(|()| stream))
+            .and_then(|stream| stream.set_nonblocking(true).map(|()| stream))
+            .map_err(|e| format!("connection {number} to {}: {e}", load.address))?;
+        let room = match load.talk {
+            Talk::Echo { bytes } => bytes + 1, // one more than may come
+            Talk::Web => 8_192,
+        };
+        Ok(Connection {
+            stream,
+            talk: load.talk,
+            number,
+            request: 0,
+            sent_at: Instant::now(),
+            name: String::new(),
+            outgoing: Vec::new(),
+            expected: Vec::new(),
+            incoming: vec![0; room],
+            filled: 0,
+        })
+    }
+
+    /// Sends the next request.
+    fn send(&mut self, now: Instant) -> Result<(), String> {
+        self.request += 1;
+        self.filled = 0;
+        self.outgoing.clear();
+        self.expected.clear();
+        match self.talk {
+            Talk::Echo { bytes } => {
+                let seed = (self.number as u64 + 1) << 32 | self.request;
+                echo_bytes(seed, bytes, &mut self.outgoing);
+            }
+            Talk::Web => {
+                web_request(
+                    self.number,
+                    self.request,
+                    &mut self.name,
+                    &mut self.outgoing,
+                    &mut self.expected,
+                );
+            }
+        }
+        self.sent_at = now;
+        // Nothing else is on the way, and a request is smaller than any socket's buffer: the kernel takes it whole.
+        match self.stream.write(&self.outgoing) {
+            Ok(n) if n == self.outgoing.len() => Ok(()),
+            Ok(n) => Err(format!(
+                "connection {} took {n} of {} bytes",
+                self.number,
+                self.outgoing.len()
+            )),
+            Err(e) => Err(format!("connection {} cannot send: {e}", self.number)),
+        }
+    }
+
+    /// Takes what has come. True when the answer is complete and right.
+    fn receive(&mut self) -> Result<bool, String> {
+        if self.filled == self.incoming.len() {
+            return Err(self.wrong("the answer is too long"));
+        }
+        match self.stream.read(&mut self.incoming[self.filled..]) {
+            Ok(0) => return Err(self.wrong("the server closed the connection")),
+            Ok(n) => self.filled += n,
+            Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(false),
+            Err(e) => return Err(self.wrong(&e.to_string())),
+        }
+        let received = &self.incoming[..self.filled];
+        match self.talk {
+            Talk::Echo { bytes } if received.len() < bytes => Ok(false),
+            Talk::Echo { .. } if received == self.outgoing => Ok(true),
+            Talk::Echo { .. } => Err(self.wrong("what came back is not what was sent")),
+            Talk::Web => check_page(received, &self.expected).map_err(|reason| self.wrong(&reason)),
+        }
+    }
+
+    fn close(&mut self) -> Result<(), String> {
+        self.stream
+            .shutdown(Shutdown::Both)
+            .map_err(|e| self.wrong(&format!("cannot close: {e}")))
+    }
+
+    fn wrong(&self, reason: &str) -> String {
+        format!(
+            "request {} of connection {}: {reason}",
+            self.request, self.number
+        )
+    }
+}
+
+/// Bytes that no other request of this load has.
+fn echo_bytes(seed: u64, bytes: usize, into: &mut Vec<u8>) {
+    let mut word = seed;
+    while into.len() < bytes {
+        let left = bytes - into.len();
+        into.extend_from_slice(&word.to_le_bytes()[..left.min(8)]);
+        word = crate::work::chain(word, 1);
+    }
+}
+
+/// A request for a page, and the body that must come.
+fn web_request(
+    connection: usize,
+    request: u64,
+    name: &mut String,
+    outgoing: &mut Vec<u8>,
+    expected: &mut Vec<u8>,
+) {
+    // Writing to a Vec or a String cannot fail.
+    let _ = if request % 2 == 1 {
+        expected.extend_from_slice(pages::FRONT.as_bytes());
+        write!(outgoing, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    } else {
+        name.clear();
+        let _ = fmt::Write::write_fmt(name, format_args!("client-{connection}-request-{request}"));
+        pages::hello(name, expected);
+        write!(
+            outgoing,
+            "GET /hello/{name} HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        )
+    };
+}
+
+/// True if `received` is one whole answer: status 200, the length it announces, and the expected body.
+fn check_page(received: &[u8], expected: &[u8]) -> Result<bool, String> {
+    let mut headers = [httparse::EMPTY_HEADER; 16];
+    let mut response = httparse::Response::new(&mut headers);
+    let head = match response.parse(received) {
+        Ok(httparse::Status::Complete(head)) => head,
+        Ok(httparse::Status::Partial) => return Ok(false),
+        Err(error) => return Err(format!("not an HTTP answer: {error}")),
+    };
+    if response.code != Some(200) {
+        return Err(format!("status {:?}", response.code));
+    }
+    let length = response
+        .headers
+        .iter()
+        .find(|header| header.name.eq_ignore_ascii_case("content-length"))
+        .and_then(|header| {
+            std::str::from_utf8(header.value)
+                .ok()?
+                .parse::<usize>()
+                .ok()
+        })
+        .ok_or("no Content-Length")?;
+    if length != expected.len() {
+        return Err(format!(
+            "{length} bytes announced, {} expected",
+            expected.len()
+        ));
+    }
+    let body = &received[head..];
+    if body.len() < length {
+        return Ok(false);
+    }
+    if body != expected {
+        return Err("the body is not the page that was asked for".to_owned());
+    }
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_echo_request_is_unlike_the_others() {
+        let bytes = |seed| {
+            let mut into = Vec::new();
+            echo_bytes(seed, 61, &mut into);
+            into
+        };
+        assert_eq!(bytes(7).len(), 61);
+        assert_eq!(bytes(7), bytes(7));
+        assert_ne!(bytes(7), bytes(8));
+    }
+
+    #[test]
+    fn a_page_is_complete_only_with_its_last_byte() {
+        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+        for cut in 0..answer.len() {
+            assert_eq!(
+                check_page(&answer[..cut], b"hello"),
+                Ok(false),
+                "cut at {cut}"
+            );
+        }
+        assert_eq!(check_page(answer, b"hello"), Ok(true));
+    }
+
+    #[test]
+    fn a_wrong_page_is_found() {
+        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+        assert!(check_page(answer, b"world").is_err(), "another body");
+        assert!(check_page(answer, b"hello!").is_err(), "another length");
+        assert!(
+            check_page(&[&answer[..], b"x"].concat(), b"hello").is_err(),
+            "too much"
+        );
+        assert!(
+            check_page(
+                b"HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\n\r\nhello",
+                b"hello"
+            )
+            .is_err()
+        );
+        assert!(
+            check_page(b"HTTP/1.1 200 OK\r\n\r\nhello", b"hello").is_err(),
+            "no length"
+        );
+        assert!(check_page(b"garbage\r\n\r\n", b"hello").is_err());
+    }
+}
