@@ -142,8 +142,8 @@ fn closing_hands_the_value_back() {
 fn receive_deadline_against_send() {
     explore(
         "channel, receive deadline against send",
-        Bound::Preemptions(3),
-        50,
+        Bound::Preemptions(5),
+        2000,
         || {
             let drops = Arc::new(AtomicUsize::new(0));
             let (tx, rx) = bounded(0);
@@ -189,8 +189,8 @@ fn leaving_the_queue() {
 fn left_over_values() {
     explore(
         "channel, values left over",
-        Bound::Preemptions(3),
-        10,
+        Bound::Preemptions(5),
+        1000,
         || {
             let drops = Arc::new(AtomicUsize::new(0));
             let (tx, rx) = unbounded();

@@ -47,7 +47,7 @@ fn send_either(a: &Sender<u32>, b: &Sender<u32>) -> bool {
 /// Two selects face each other over the same two channels: they agree on one, and neither waits for the other for ever.
 #[test]
 fn select_against_select() {
-    explore("select against select", Bound::Preemptions(4), 300, || {
+    explore("select against select", Bound::Preemptions(3), 300, || {
         let (tx_a, rx_a) = bounded(0);
         let (tx_b, rx_b) = bounded(0);
         let sender = thread::spawn(move || send_either(&tx_a, &tx_b));
