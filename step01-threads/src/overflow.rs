@@ -11,7 +11,7 @@
 //!
 //! It interrupts the thread anywhere, inside malloc too, or with stderr's lock held. So it takes no lock, allocates
 //! nothing, and calls write(2) and abort(3) alone. The text is put together in a buffer on the alternate stack
-//! (`alt_stack.rs`), by hand. `println!` here works in every test and then hangs in production: generator-rs had it so.
+//! (`alt_stack.rs`), by hand. A `println!` here would work until the day on which the fault comes inside another one.
 //!
 //! For the same reason each thing it reads was written long before, in a form that is read without a lock:
 //!
@@ -30,7 +30,8 @@
 //! # Rejected
 //!
 //! - *Guessing from the stack pointer* that a fault near it is an overflow: an array index that is far off looks the same.
-//! - *A table from thread to stack*, as std has: it needs a lock in the handler, and std spends pages on how to get it.
+//! - *A table from thread to stack*: it is looked up in the handler and changed by every thread that starts, so it would
+//!   need a lock that a handler can take.
 //! - *Unwinding instead of aborting*: the fault may have come in any instruction, where no clean-up code is prepared.
 
 use std::cell::Cell;
@@ -51,7 +52,7 @@ pub struct Report {
     pub task: u64,
     /// Where it was spawned.
     pub site: &'static Location<'static>,
-    /// The size of its stack in bytes, guard not included.
+    /// The size its stack was set to in bytes, guard not included.
     pub stack_size: usize,
     /// What the user writes to get a larger one, such as `Threads::builder().stack_size(bytes)`.
     pub setting: &'static str,
@@ -278,9 +279,9 @@ fn announce(report: &Report) {
     text.push_number(report.site.line().into());
     text.push(":");
     text.push_number(report.site.column().into());
-    text.push("\nIt has used up its stack of ");
+    text.push("\nIts stack is set to ");
     text.push_number(report.stack_size as u64);
-    text.push(" bytes. If its recursion is meant to end, give it more with `");
+    text.push(" bytes and has been used up. If the recursion is meant to end, allow more with `");
     text.push(report.setting);
     text.push("`.\n");
     text.write_to(libc::STDERR_FILENO);
@@ -350,7 +351,8 @@ mod tests {
         fn numbers_are_written_as_the_standard_library_writes_them(number: u64) {
             let mut text = Text::new();
             text.push_number(number);
-            prop_assert_eq!(&text.bytes[..text.len], number.to_string().as_bytes());
+            let expected = number.to_string();
+            prop_assert_eq!(&text.bytes[..text.len], expected.as_bytes());
         }
 
         #[test]

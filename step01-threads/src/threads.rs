@@ -205,7 +205,8 @@ impl Builder {
 // ANCHOR_END: builder
 
 /// The smallest stack that a thread can have on this machine, in bytes: 16 KiB on x86-64 and 128 KiB on aarch64 with
-/// glibc. It is enough for a task that calls little; printing the backtrace of a panic takes more.
+/// glibc. It is enough for a task that calls little, and for one that panics. With `RUST_BACKTRACE=1` the backtrace is
+/// printed on that stack too, and took up to 32 KiB of it (x86-64, debug build).
 pub fn min_stack_size() -> usize {
     // SAFETY: it only asks. Before glibc 2.34 the answer is "not known", -1.
     let answer = unsafe { libc::sysconf(libc::_SC_THREAD_STACK_MIN) };
