@@ -5,6 +5,7 @@
 //!
 //! - [`catalog`]: what can be measured, and the call that does it; the workloads themselves are in `measured/`
 //! - [`programs`]: a web server, a data pipeline, concurrent calls
+//! - [`soak`]: everything at once, for a long time
 //! - [`side`]: what must run beside the measured program and not in it: load clients and slow services
 
 pub mod catalog;
@@ -12,4 +13,5 @@ mod machine;
 mod measured;
 pub mod programs;
 pub mod side;
+pub mod soak;
 mod work;
