@@ -1,1 +1,0 @@
-//! What a learner edits; each exercise is a test target of this package.
