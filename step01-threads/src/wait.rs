@@ -1,7 +1,8 @@
 //! The reasons for which a task parks.
 //!
-//! Every park says one. Nothing depends on it; it is for whoever asks what a program is waiting for, above all for the
-//! report that a later stage prints when every task waits and nothing can wake any of them.
+//! Every park says one. Nothing depends on it but what is said at [`Wait::Scope`]; it is for whoever asks what a
+//! program is waiting for, above all for the report that a later stage prints when every task waits and nothing can
+//! wake any of them.
 
 use std::fmt;
 
@@ -31,7 +32,8 @@ pub enum Wait {
     Once,
     /// The end of another task.
     Join,
-    /// The end of all tasks of a scope.
+    /// The end of all tasks of a scope, which may borrow from the stack of the one that waits. A stage must not leave
+    /// this park by unwinding; it ends the tasks of the scope instead, and then the wait is over.
     Scope,
     /// A descriptor to become ready.
     Io,

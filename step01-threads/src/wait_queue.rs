@@ -108,12 +108,23 @@ impl Ticket {
 }
 // ANCHOR_END: ticket
 
+/// Where a waiter is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Link {
+    /// In no queue: not yet, or left by its own task.
+    Out,
+    /// In its queue.
+    In,
+    /// Taken out by someone who decided about it.
+    Taken,
+}
+
 /// One blocked operation's place in one queue. It lives on the stack of the task that waits.
 #[derive(Debug)]
 pub(crate) struct Waiter {
     next: Cell<*const Waiter>,
     prev: Cell<*const Waiter>,
-    queued: Cell<bool>,
+    link: Cell<Link>,
     ticket: Cell<*const Ticket>,
     arm: Cell<usize>,
     /// Where the value to be sent is, or where the received one goes; what it points at is the queue owner's affair.
@@ -129,7 +140,7 @@ impl Waiter {
         Waiter {
             next: Cell::new(ptr::null()),
             prev: Cell::new(ptr::null()),
-            queued: Cell::new(false),
+            link: Cell::new(Link::Out),
             ticket: Cell::new(ptr::null()),
             arm: Cell::new(0),
             slot: Cell::new(slot),
@@ -144,6 +155,12 @@ impl Waiter {
 
     pub(crate) fn amount(&self) -> usize {
         self.amount.get()
+    }
+
+    /// True if someone has decided about it. For an operation that is left by unwinding out of its park: it must then
+    /// pass on what it was given. Only for the waiting task, after [`block`].
+    pub(crate) fn taken(&self) -> bool {
+        self.link.get() == Link::Taken
     }
 
     /// Says which ticket, and which arm of it, this waiter stands for, and where its value is.
@@ -218,7 +235,7 @@ impl WaitQueue {
     pub(crate) unsafe fn push_back(&mut self, waiter: &Waiter) {
         waiter.prev.set(self.tail);
         waiter.next.set(ptr::null());
-        waiter.queued.set(true);
+        waiter.link.set(Link::In);
         if self.tail.is_null() {
             self.head = waiter;
         } else {
@@ -236,7 +253,7 @@ impl WaitQueue {
     pub(crate) unsafe fn push_front(&mut self, waiter: &Waiter) {
         waiter.prev.set(ptr::null());
         waiter.next.set(self.head);
-        waiter.queued.set(true);
+        waiter.link.set(Link::In);
         if self.head.is_null() {
             self.tail = waiter;
         } else {
@@ -264,6 +281,7 @@ impl WaitQueue {
             // A claim that fails belongs to a select which has been decided elsewhere, and is on its way to every one
             // of its queues to remove itself. Here that is already done.
             if !ticket.shared || ticket.claim() {
+                waiter.link.set(Link::Taken);
                 return Some(Taken(waiter));
             }
         }
@@ -276,11 +294,11 @@ impl WaitQueue {
     ///
     /// The waiter must never have been in another queue than this one.
     pub(crate) unsafe fn remove(&mut self, waiter: &Waiter) -> bool {
-        let queued = waiter.queued.get();
-        if queued {
+        let linked = waiter.link.get() == Link::In;
+        if linked {
             self.unlink(waiter);
         }
-        queued
+        linked
     }
 
     fn unlink(&mut self, waiter: &Waiter) {
@@ -295,7 +313,7 @@ impl WaitQueue {
             Some(next) => next.prev.set(prev),
             None => self.tail = prev,
         }
-        waiter.queued.set(false);
+        waiter.link.set(Link::Out);
     }
 }
 
@@ -322,12 +340,27 @@ pub(crate) enum Place {
 /// has taken it or the deadline has passed.
 pub(crate) fn block<S>(
     lock: &Lock<S>,
+    state: LockGuard<'_, S>,
+    queue: fn(&mut S) -> &mut WaitQueue,
+    waiter: &Waiter,
+    place: Place,
+    wait: Wait,
+    deadline: Option<Instant>,
+) -> Woken {
+    block_after(lock, state, queue, waiter, place, wait, deadline, || ())
+}
+
+/// [`block`], with something to be done once the waiter can be found and before its task parks.
+#[expect(clippy::too_many_arguments, reason = "those of `block`, and one more")]
+pub(crate) fn block_after<S>(
+    lock: &Lock<S>,
     mut state: LockGuard<'_, S>,
     queue: fn(&mut S) -> &mut WaitQueue,
     waiter: &Waiter,
     place: Place,
     wait: Wait,
     deadline: Option<Instant>,
+    linked: impl FnOnce(),
 ) -> Woken {
     let ticket = Ticket::single();
     waiter.prepare(&ticket, 0, waiter.slot());
@@ -345,6 +378,7 @@ pub(crate) fn block<S>(
         queue,
         waiter,
     };
+    linked();
     loop {
         if let Some((_, outcome)) = ticket.decided() {
             std::mem::forget(unlink);

@@ -13,8 +13,8 @@ use crate::mutex::Mutex;
 fn notify_against_wait() {
     explore(
         "condvar, notify against wait",
-        Bound::Preemptions(3),
-        200,
+        Bound::Preemptions(4),
+        500,
         || {
             let pair = Arc::new((Mutex::new(false), Condvar::new()));
             let notifier = thread::spawn({
@@ -39,8 +39,8 @@ fn notify_against_wait() {
 fn notify_all_wakes_all() {
     explore(
         "condvar, notify_all wakes two",
-        Bound::Preemptions(2),
-        500,
+        Bound::Preemptions(3),
+        3_000,
         || {
             let pair = Arc::new((Mutex::new(false), Condvar::new()));
             let waiters: Vec<_> = (0..2)
@@ -66,8 +66,8 @@ fn notify_all_wakes_all() {
 fn deadline_against_notify() {
     explore(
         "condvar, deadline against notify_one",
-        Bound::Preemptions(2),
-        500,
+        Bound::Preemptions(3),
+        5_000,
         || {
             let pair = Arc::new((Mutex::new(0), Condvar::new()));
             let impatient = thread::spawn({

@@ -14,22 +14,36 @@
 
 #[path = "../../src/channel/mod.rs"]
 mod channel;
+#[path = "../../src/condvar.rs"]
+mod condvar;
+#[path = "../../src/crowd.rs"]
+mod crowd;
 #[path = "../../src/join.rs"]
 mod join;
 #[path = "../../src/lock.rs"]
 mod lock;
+#[path = "../../src/mutex.rs"]
+mod mutex;
+#[path = "../../src/once.rs"]
+mod once;
 #[path = "../../src/os_parker.rs"]
 mod os_parker;
 #[path = "../../src/select.rs"]
 mod select;
 #[path = "../../src/select_dynamic.rs"]
 mod select_dynamic;
+#[path = "../../src/semaphore.rs"]
+mod semaphore;
 #[path = "../../src/spawn_error.rs"]
 mod spawn_error;
+#[path = "../../src/tally.rs"]
+mod tally;
 #[path = "../../src/unparker.rs"]
 mod unparker;
 #[path = "../../src/wait.rs"]
 mod wait;
+#[path = "../../src/wait_group.rs"]
+mod wait_group;
 #[path = "../../src/wait_queue.rs"]
 mod wait_queue;
 
@@ -38,7 +52,13 @@ mod park;
 mod sync;
 
 mod channel_model;
+mod condvar_model;
 mod join_model;
 mod lock_model;
+mod mutex_model;
+mod once_model;
 mod parker_model;
 mod select_model;
+mod semaphore_model;
+mod tally_model;
+mod wait_group_model;

@@ -31,7 +31,9 @@ fn count_to(threads: usize, times: usize) {
 /// Nobody is inside together, nobody sleeps for ever, and each sees what the last one wrote.
 #[test]
 fn two_tasks() {
-    explore("mutex, two tasks", Bound::Complete, 20, || count_to(2, 1));
+    explore("mutex, two tasks", Bound::Complete, 2_000, || {
+        count_to(2, 1)
+    });
 }
 
 // ANCHOR: overtaken
@@ -40,8 +42,8 @@ fn two_tasks() {
 fn overtaken_once() {
     explore(
         "mutex, overtaken and handed over",
-        Bound::Preemptions(3),
-        1_000,
+        Bound::Preemptions(4),
+        1_500,
         || count_to(2, 2),
     );
 }
@@ -50,7 +52,7 @@ fn overtaken_once() {
 /// Three: one is coming while another one is queued.
 #[test]
 fn three_tasks() {
-    explore("mutex, three tasks", Bound::Preemptions(2), 500, || {
+    explore("mutex, three tasks", Bound::Preemptions(3), 2_000, || {
         count_to(3, 1)
     });
 }
@@ -61,7 +63,7 @@ fn deadline_against_unlock() {
     explore(
         "mutex, deadline against unlock",
         Bound::Preemptions(3),
-        500,
+        3_000,
         || {
             let mutex = Arc::new(Mutex::new(0));
             let held = mutex.lock();
@@ -92,8 +94,8 @@ fn deadline_against_unlock() {
 fn try_lock_against_lock() {
     explore(
         "mutex, try_lock against lock",
-        Bound::Preemptions(3),
-        100,
+        Bound::Complete,
+        1_000,
         || {
             let mutex = Arc::new(Mutex::new(0));
             let trying = thread::spawn({
@@ -119,7 +121,7 @@ fn unlocked_elsewhere() {
     explore(
         "mutex, unlocked by another thread",
         Bound::Complete,
-        20,
+        4_000,
         || {
             // Leaked, for a guard that may go to another thread; an execution has one.
             let mutex: &'static Mutex<usize> = Box::leak(Box::new(Mutex::new(0)));

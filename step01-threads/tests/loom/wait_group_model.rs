@@ -13,7 +13,7 @@ fn done_against_wait() {
     explore(
         "wait group, two tasks",
         Bound::Preemptions(3),
-        500,
+        2_000,
         || {
             let group = Arc::new(WaitGroup::new());
             group.add(2);
@@ -42,7 +42,7 @@ fn done_against_wait() {
 /// Two tasks wait for one: both are woken.
 #[test]
 fn two_wait() {
-    explore("wait group, two wait", Bound::Preemptions(2), 500, || {
+    explore("wait group, two wait", Bound::Preemptions(3), 3_000, || {
         let group = Arc::new(WaitGroup::new());
         group.add(1);
         let waiting: Vec<_> = (0..2)
@@ -59,33 +59,27 @@ fn two_wait() {
 }
 
 // ANCHOR: used_again
-/// The counter reaches zero and is raised again at once. A task that waited for the first round is let go by the first
-/// round, even if it has not looked yet: nobody brings the counter to zero again before it has.
+/// Used again as soon as the wait is over, while `done` may still be looking for others to wake: who waits for the
+/// second round is not let go by the first.
 #[test]
 fn used_again_at_once() {
     explore(
         "wait group, used again at once",
-        Bound::Preemptions(3),
-        200,
+        Bound::Preemptions(4),
+        1_000,
         || {
             let group = Arc::new(WaitGroup::new());
             group.add(1);
-            let next_round = Arc::new(AtomicUsize::new(0));
-            let waiting = thread::spawn({
-                let (group, next_round) = (group.clone(), next_round.clone());
-                move || {
-                    // May come when the next round has begun, and then it would have to wait for that.
-                    if !group.wait_deadline(past()) {
-                        return;
-                    }
-                    next_round.fetch_add(1, Ordering::Relaxed);
-                }
+            let task = thread::spawn({
+                let group = group.clone();
+                move || group.done()
             });
-            group.done();
+            group.wait();
             group.add(1);
-            waiting.join().unwrap();
+            assert!(!group.wait_deadline(past()));
             group.done();
             assert!(group.wait_deadline(past()));
+            task.join().unwrap();
         },
     );
 }
@@ -96,8 +90,8 @@ fn used_again_at_once() {
 fn deadline_against_done() {
     explore(
         "wait group, deadline against done",
-        Bound::Complete,
-        20,
+        Bound::Preemptions(4),
+        300,
         || {
             let group = Arc::new(WaitGroup::new());
             group.add(1);
