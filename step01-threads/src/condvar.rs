@@ -31,6 +31,7 @@ use std::time::{Duration, Instant};
 use crate::crowd::Crowd;
 use crate::mutex::MutexGuard;
 use crate::park::Wait;
+use crate::sync::const_fn;
 use crate::wait_queue::{Waiter, Woken};
 
 /// Whether a wait with a time limit ended because of it; as `std::sync::WaitTimeoutResult`.
@@ -67,10 +68,12 @@ pub struct Condvar {
 }
 
 impl Condvar {
-    /// A condition variable that nobody waits for. Allocates nothing.
-    pub fn new() -> Self {
-        Condvar {
-            crowd: Crowd::new(),
+    const_fn! {
+        /// A condition variable that nobody waits for. Allocates nothing.
+        pub const fn new() -> Self {
+            Condvar {
+                crowd: Crowd::new(),
+            }
         }
     }
 

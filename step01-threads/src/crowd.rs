@@ -17,6 +17,7 @@ use std::time::Instant;
 
 use crate::lock::{Lock, LockGuard};
 use crate::park::Wait;
+use crate::sync::const_fn;
 use crate::unparker::Unparker;
 use crate::wait_queue::{Outcome, Place, Taken, WaitQueue, Waiter, Woken, block_after};
 
@@ -47,12 +48,14 @@ fn finish(waiter: Taken) -> Unparker {
 }
 
 impl Crowd {
-    pub(crate) fn new() -> Self {
-        Crowd {
-            state: Lock::new(Gathered {
-                queue: WaitQueue::new(),
-                round: 0,
-            }),
+    const_fn! {
+        pub(crate) const fn new() -> Self {
+            Crowd {
+                state: Lock::new(Gathered {
+                    queue: WaitQueue::new(),
+                    round: 0,
+                }),
+            }
         }
     }
 

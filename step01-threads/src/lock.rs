@@ -20,7 +20,7 @@
 use std::ops::{Deref, DerefMut};
 
 use crate::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use crate::sync::{Futex, SPINS, UnsafeCell, spin_hint};
+use crate::sync::{Futex, SPINS, UnsafeCell, const_fn, spin_hint};
 
 const FREE: u32 = 0;
 const TAKEN: u32 = 1;
@@ -34,9 +34,11 @@ pub(crate) struct RawLock {
 }
 
 impl RawLock {
-    pub(crate) fn new() -> Self {
-        RawLock {
-            word: Futex::new(FREE),
+    const_fn! {
+        pub(crate) const fn new() -> Self {
+            RawLock {
+                word: Futex::new(FREE),
+            }
         }
     }
 
@@ -100,10 +102,12 @@ unsafe impl<T: Send> Sync for Lock<T> {}
 unsafe impl<T: Send> Send for Lock<T> {}
 
 impl<T> Lock<T> {
-    pub(crate) fn new(data: T) -> Self {
-        Lock {
-            raw: RawLock::new(),
-            data: UnsafeCell::new(data),
+    const_fn! {
+        pub(crate) const fn new(data: T) -> Self {
+            Lock {
+                raw: RawLock::new(),
+                data: UnsafeCell::new(data),
+            }
         }
     }
 

@@ -51,9 +51,9 @@ use std::time::Instant;
 
 use crate::lock::{Lock, LockGuard};
 use crate::park::Wait;
-use crate::sync::UnsafeCell;
 use crate::sync::atomic::AtomicUsize;
 use crate::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use crate::sync::{UnsafeCell, const_fn};
 use crate::wait_queue::{Outcome, Place, WaitQueue, Waiter, Woken, block};
 
 const FREE: usize = 0;
@@ -75,10 +75,12 @@ struct RawMutex {
 }
 
 impl RawMutex {
-    fn new() -> Self {
-        RawMutex {
-            word: AtomicUsize::new(FREE),
-            queue: Lock::new(WaitQueue::new()),
+    const_fn! {
+        const fn new() -> Self {
+            RawMutex {
+                word: AtomicUsize::new(FREE),
+                queue: Lock::new(WaitQueue::new()),
+            }
         }
     }
 
@@ -262,11 +264,13 @@ unsafe impl<T: ?Sized + Send> Sync for Mutex<T> {}
 unsafe impl<T: ?Sized + Send> Send for Mutex<T> {}
 
 impl<T> Mutex<T> {
-    /// An unlocked mutex. Allocates nothing.
-    pub fn new(data: T) -> Self {
-        Mutex {
-            raw: RawMutex::new(),
-            data: UnsafeCell::new(data),
+    const_fn! {
+        /// An unlocked mutex. Allocates nothing.
+        pub const fn new(data: T) -> Self {
+            Mutex {
+                raw: RawMutex::new(),
+                data: UnsafeCell::new(data),
+            }
         }
     }
 

@@ -26,6 +26,7 @@ use crate::crowd::Crowd;
 use crate::park::{self, Wait};
 use crate::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use crate::sync::atomic::{AtomicPtr, AtomicUsize};
+use crate::sync::const_fn;
 
 const NEW: usize = 0;
 const RUNNING: usize = 1;
@@ -34,14 +35,18 @@ const COMPLETE: usize = 2;
 /// Runs one closure, once, however many tasks and threads ask for it.
 ///
 /// ```
-/// use std::cell::Cell;
-/// use step01::Once;
+/// use step01::{Mutex, Once};
 ///
-/// let (once, runs) = (Once::new(), Cell::new(0));
-/// once.call_once(|| runs.set(runs.get() + 1));
-/// once.call_once(|| runs.set(runs.get() + 1));
-/// assert!(once.is_completed());
-/// assert_eq!(runs.get(), 1);
+/// static READY: Once = Once::new();
+/// static TABLE: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+///
+/// fn square(n: usize) -> u32 {
+///     READY.call_once(|| TABLE.lock().extend((0..100).map(|n| n * n)));
+///     TABLE.lock()[n]
+/// }
+///
+/// assert_eq!(square(7), 49);
+/// assert_eq!(square(8), 64);
 /// ```
 pub struct Once {
     state: AtomicUsize,
@@ -52,12 +57,14 @@ pub struct Once {
 
 // ANCHOR: once
 impl Once {
-    /// Nothing has run yet. Allocates nothing.
-    pub fn new() -> Self {
-        Once {
-            state: AtomicUsize::new(NEW),
-            runner: AtomicPtr::new(ptr::null_mut()),
-            crowd: Crowd::new(),
+    const_fn! {
+        /// Nothing has run yet. Allocates nothing.
+        pub const fn new() -> Self {
+            Once {
+                state: AtomicUsize::new(NEW),
+                runner: AtomicPtr::new(ptr::null_mut()),
+                crowd: Crowd::new(),
+            }
         }
     }
 

@@ -26,6 +26,7 @@ use std::time::Instant;
 
 use crate::lock::{Lock, LockGuard};
 use crate::park::Wait;
+use crate::sync::const_fn;
 use crate::wait_queue::{Outcome, Place, WaitQueue, Waiter, Woken, block};
 
 /// A counting semaphore whose requests may be for more than one permit; served in the order in which they come.
@@ -61,13 +62,15 @@ impl State {
 }
 
 impl Semaphore {
-    /// A semaphore with so many permits. Allocates nothing.
-    pub fn new(permits: usize) -> Self {
-        Semaphore {
-            state: Lock::new(State {
-                free: permits,
-                queue: WaitQueue::new(),
-            }),
+    const_fn! {
+        /// A semaphore with so many permits. Allocates nothing.
+        pub const fn new(permits: usize) -> Self {
+            Semaphore {
+                state: Lock::new(State {
+                    free: permits,
+                    queue: WaitQueue::new(),
+                }),
+            }
         }
     }
 

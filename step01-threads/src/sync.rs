@@ -118,6 +118,15 @@ impl Futex {
     }
 }
 
+/// Makes a constructor `const`, so that a lock can be a static. Loom's types cannot be made at compile time; its module
+/// of this name leaves the word out.
+macro_rules! const_fn {
+    ($(#[$attribute:meta])* $vis:vis const fn $($rest:tt)*) => {
+        $(#[$attribute])* $vis const fn $($rest)*
+    };
+}
+pub(crate) use const_fn;
+
 /// How often a thread looks again at a lock that is taken before it sleeps: some hundred nanoseconds, a few times the
 /// length of what such a lock guards. Under loom it is zero: one more look is one more branch and shows nothing new.
 pub(crate) const SPINS: u32 = 64;

@@ -24,6 +24,7 @@ use crate::crowd::Crowd;
 use crate::park::Wait;
 use crate::sync::atomic::AtomicUsize;
 use crate::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use crate::sync::const_fn;
 use crate::wait_queue::{Outcome, Woken};
 
 /// Go's `sync.WaitGroup`: a counter, and tasks that wait until it is zero.
@@ -51,11 +52,13 @@ pub struct WaitGroup {
 
 // ANCHOR: wait_group
 impl WaitGroup {
-    /// A wait group that counts nothing yet. Allocates nothing.
-    pub fn new() -> Self {
-        WaitGroup {
-            count: AtomicUsize::new(0),
-            crowd: Crowd::new(),
+    const_fn! {
+        /// A wait group that counts nothing yet. Allocates nothing.
+        pub const fn new() -> Self {
+            WaitGroup {
+                count: AtomicUsize::new(0),
+                crowd: Crowd::new(),
+            }
         }
     }
 

@@ -9,6 +9,14 @@ pub(crate) use loom::sync::atomic;
 use atomic::{AtomicU32, Ordering};
 use loom::sync::{Condvar, Mutex};
 
+/// Loom's types cannot be made at compile time.
+macro_rules! const_fn {
+    ($(#[$attribute:meta])* $vis:vis const fn $($rest:tt)*) => {
+        $(#[$attribute])* $vis fn $($rest)*
+    };
+}
+pub(crate) use const_fn;
+
 pub(crate) const SPINS: u32 = 0;
 
 /// A futex as the kernel has it: looking at the word and going to sleep are one step, under a lock of the kernel's.
