@@ -36,6 +36,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Measure the stages on this machine and print them side by side (what a bare `cargo run --release` does)
+    #[command(long_about = compare::LONG_ABOUT)]
     Compare(compare::Args),
     /// List the exercises, check one, or ask for a hint
     Exercises(exercises::Args),

@@ -8,7 +8,8 @@ use workloads::catalog;
 use super::yardsticks;
 use crate::stages;
 
-const LONG_ABOUT: &str = "\
+/// What `compare` does, for its `--help`.
+pub(crate) const LONG_ABOUT: &str = "\
 Measure the stages on this machine and print them side by side.
 
 Each row is a workload, each column a stage. Every repetition runs in a process of its own, so that memory is counted \
@@ -17,6 +18,10 @@ happens to all of them. A cell shows the median of the repetitions and, below it
 
 The main job measures for two minutes at most. Rows are never left out for time; repetitions are, down to one, and the \
 table says how many there were. Every answer that a workload computes is checked: a wrong one is a failed row.";
+
+const MEASURE: &str = "What to measure";
+const REPORT: &str = "What to do with it";
+const TELL: &str = "Instead of measuring";
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -39,56 +44,56 @@ not understood.";
 
 /// What to measure, and how.
 #[derive(clap::Args, Clone, Debug, Default)]
-#[command(long_about = LONG_ABOUT, after_long_help = AFTER_HELP)]
+#[command(after_long_help = AFTER_HELP)]
 pub(crate) struct Args {
     /// Measure these stages only
-    #[arg(long, value_name = "NAME", num_args(1..), value_parser = stage_names())]
+    #[arg(long, value_name = "NAME", num_args(1..), value_parser = stage_names(), help_heading = MEASURE)]
     pub(crate) stage: Vec<String>,
 
     /// Measure these workloads only (any of them, also those that otherwise need --full)
-    #[arg(long, value_name = "NAME", num_args(1..), value_parser = workload_names(), hide_possible_values = true)]
+    #[arg(long, value_name = "NAME", num_args(1..), value_parser = workload_names(), hide_possible_values = true, help_heading = MEASURE)]
     pub(crate) workload: Vec<String>,
 
     /// Measure less of everything: half a minute, rougher numbers
-    #[arg(long, conflicts_with = "full")]
+    #[arg(long, conflicts_with = "full", help_heading = MEASURE)]
     pub(crate) quick: bool,
 
     /// Measure every workload at full size, however long it takes
-    #[arg(long)]
+    #[arg(long, help_heading = MEASURE)]
     pub(crate) full: bool,
 
     /// Give the runtimes this many workers instead of one per core
     ///
     /// Workloads that are about a single worker keep one. A stage without workers, where the kernel schedules, uses
     /// all cores.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = MEASURE)]
     pub(crate) workers: Option<u16>,
 
     /// Repeat each workload this often, whatever time it takes
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000), help_heading = MEASURE)]
     pub(crate) reps: Option<u32>,
 
     /// Give up on a repetition after so many seconds (otherwise: 30, or twenty times what it usually takes)
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400), help_heading = MEASURE)]
     pub(crate) timeout: Option<u32>,
 
     /// Write the results to this file as well, as JSON
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = REPORT)]
     pub(crate) json: Option<PathBuf>,
 
     /// Ask for your guesses first, and set them beside the measurements
     ///
     /// Guesses are about shapes and ratios, since absolute times differ from machine to machine. Each is judged right,
     /// close, wrong, or inconclusive if the measurement cannot tell.
-    #[arg(long)]
+    #[arg(long, help_heading = REPORT)]
     pub(crate) predict: bool,
 
     /// List the stages and the workloads, and measure nothing
-    #[arg(long, exclusive = true)]
+    #[arg(long, exclusive = true, help_heading = TELL)]
     pub(crate) list: bool,
 
     /// Say what a workload times, what it checks and why it matters, and measure nothing
-    #[arg(long, value_name = "WORKLOAD", exclusive = true, value_parser = workload_names(), hide_possible_values = true)]
+    #[arg(long, value_name = "WORKLOAD", exclusive = true, value_parser = workload_names(), hide_possible_values = true, help_heading = TELL)]
     pub(crate) explain: Option<String>,
 }
 

@@ -244,6 +244,11 @@ impl Exit {
 fn tail(text: &str) -> String {
     const LINES: usize = 4;
     const CHARS: usize = 400;
+    // The panic's message comes before its backtrace.
+    let text = text
+        .split("\nstack backtrace:\n")
+        .next()
+        .unwrap_or_default();
     let hint = |line: &&str| line.starts_with("note: run with `RUST_BACKTRACE");
     let lines: Vec<&str> = text
         .lines()
@@ -322,7 +327,7 @@ mod tests {
 
     #[test]
     fn only_the_last_line_of_stdout_counts() {
-        let script = "echo noise; echo '{\"Ended\":{\"Measured\":[]}}'";
+        let script = "echo noise; echo '{\"Ended\":{\"measured\":[]}}'";
         assert!(
             matches!(shell(script, Duration::from_secs(60)), Ended::Measured(samples) if samples.is_empty())
         );
@@ -339,11 +344,20 @@ mod tests {
 
     #[test]
     fn a_grandchild_left_behind_does_not_keep_the_parent_waiting() {
-        let script = "sleep 1000 & echo '{\"Ended\":{\"Measured\":[]}}'";
+        let script = "sleep 1000 & echo '{\"Ended\":{\"measured\":[]}}'";
         assert!(matches!(
             shell(script, Duration::from_secs(60)),
             Ended::Measured(_)
         ));
+    }
+
+    #[test]
+    fn a_panic_keeps_its_message_and_loses_its_backtrace() {
+        let text = "\nthread 'main' panicked at x.rs:1:2:\nno such luck\nstack backtrace:\n   0: main\n   1: start\n";
+        assert_eq!(
+            tail(text),
+            "thread 'main' panicked at x.rs:1:2: / no such luck"
+        );
     }
 
     #[test]

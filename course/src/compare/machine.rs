@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::yardsticks::{self, Crossing};
 
 /// The machine and the program, as found before anything was measured.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Machine {
     /// The processor's name, as the kernel tells it.
     pub(crate) cpu: String,

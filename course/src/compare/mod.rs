@@ -32,7 +32,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use workloads::catalog::{self, Group, Info};
 
-pub(crate) use args::Args;
+pub(crate) use args::{Args, LONG_ABOUT};
 use machine::{CpuTime, Machine};
 use measure::Plan;
 use progress::Progress;
@@ -132,7 +132,7 @@ fn compare(args: &Args, out: &mut impl Write, screen: &Screen) -> anyhow::Result
     write!(out, "{}", story::caption(&report, screen))?;
     write!(out, "{}", story::findings(&report, screen))?;
     if let Some(guesses) = &mut guesses {
-        write!(out, "{}", guesses.compare(&report, screen))?;
+        write!(out, "{}", guesses.compare(&report, screen)?)?;
     }
     write!(
         out,

@@ -81,13 +81,17 @@ impl Scale {
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     be_the_first_to_go();
     let fault = Fault::asked_for(&args.workload);
-    fault.strike();
-    let message = match repeat(args) {
+    let message = match fault.strike().unwrap_or_else(|| repeat(args)) {
         Ok(outcome) => Message::Ended(outcome),
         Err(reason) => Message::Failed(reason),
     };
     let line = serde_json::to_string(&message)?;
-    println!("{}", if fault == Fault::Garble { "{" } else { &line });
+    let shown = if fault == Fault::Garble {
+        &line[..line.len() / 2]
+    } else {
+        &line
+    };
+    println!("{shown}");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -140,6 +144,10 @@ enum Fault {
     Quit,
     /// Prints half a message.
     Garble,
+    /// Finds a wrong answer.
+    Fail,
+    /// Says that it cannot be done.
+    Skip,
 }
 
 impl Fault {
@@ -147,19 +155,26 @@ impl Fault {
         let Ok(text) = std::env::var("COURSE_FAULT") else {
             return Fault::None;
         };
-        match text.split_once(':') {
-            Some(("crash", name)) if name == workload => Fault::Crash,
-            Some(("panic", name)) if name == workload => Fault::Panic,
-            Some(("hang", name)) if name == workload => Fault::Hang,
-            Some(("quit", name)) if name == workload => Fault::Quit,
-            Some(("garble", name)) if name == workload => Fault::Garble,
+        let kind = match text.split_once(':') {
+            Some((kind, name)) if name == workload => kind,
+            _ => return Fault::None,
+        };
+        match kind {
+            "crash" => Fault::Crash,
+            "panic" => Fault::Panic,
+            "hang" => Fault::Hang,
+            "quit" => Fault::Quit,
+            "garble" => Fault::Garble,
+            "fail" => Fault::Fail,
+            "skip" => Fault::Skip,
             _ => Fault::None,
         }
     }
 
-    fn strike(self) {
+    /// What is to be reported instead of a measurement, if the process is still there.
+    fn strike(self) -> Option<Result<Outcome, String>> {
         match self {
-            Fault::None | Fault::Garble => {}
+            Fault::None | Fault::Garble => None,
             Fault::Crash => {
                 eprintln!("about to crash, as COURSE_FAULT asks");
                 // SAFETY: SIGSEGV's default action ends the process, which is the point.
@@ -167,12 +182,17 @@ impl Fault {
                     libc::signal(libc::SIGSEGV, libc::SIG_DFL);
                     libc::raise(libc::SIGSEGV);
                 }
+                None
             }
             Fault::Panic => panic!("COURSE_FAULT asks for a panic"),
             Fault::Hang => loop {
                 std::thread::park();
             },
             Fault::Quit => std::process::exit(7),
+            Fault::Fail => Some(Err("41 is not 42, as COURSE_FAULT asks".to_owned())),
+            Fault::Skip => Some(Ok(Outcome::Skipped {
+                reason: "COURSE_FAULT asks for it".to_owned(),
+            })),
         }
     }
 }

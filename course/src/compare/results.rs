@@ -195,8 +195,82 @@ fn date(seconds: u64) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use workloads::catalog::{self, Better};
+
     use super::*;
+
+    /// A report in which each metric of each workload has the value that the function gives for its stage, with a
+    /// spread of an eighth to either side.
+    pub(crate) fn report(stages: &[&str], value: impl Fn(&str, &str, &str) -> f64) -> Report {
+        let measurement = |stage: &str, info: &catalog::Info, metric: &catalog::MetricInfo| {
+            let value = value(stage, info.name, metric.name);
+            Measurement {
+                stage: stage.to_owned(),
+                workload: info.name.to_owned(),
+                metric: metric.name.to_owned(),
+                title: metric.title.to_owned(),
+                headline: metric.headline,
+                unit: metric.unit.to_owned(),
+                better: match metric.better {
+                    Better::Lower => Direction::Lower,
+                    Better::Higher => Direction::Higher,
+                },
+                value: Some(value),
+                min: Some(value * 0.875),
+                max: Some(value * 1.125),
+                n: 3,
+                samples: vec![value, value * 0.875, value * 1.125],
+                note: Some("stopped by the system: no more".to_owned()),
+                workers: 2,
+                status: Status::Ok,
+                reason: None,
+            }
+        };
+        let column = |name: &&str| Column {
+            name: (*name).to_owned(),
+            title: format!("the title of {name}"),
+            management: "somebody".to_owned(),
+        };
+        let mut results = Vec::new();
+        for stage in stages {
+            for info in catalog::all() {
+                results.extend(
+                    info.metrics
+                        .iter()
+                        .map(|metric| measurement(stage, info, metric)),
+                );
+            }
+        }
+        Report {
+            schema: SCHEMA.to_owned(),
+            date: now(),
+            command: vec!["course".to_owned()],
+            settings: Settings {
+                size: Scale::Default,
+                workers: 2,
+                budget_seconds: None,
+                took_seconds: 1.0,
+            },
+            machine: Machine {
+                function_call_ns: 1.0,
+                system_call_ns: 100.0,
+                ..Machine::default()
+            },
+            noise: Noise::default(),
+            stages: stages.iter().map(column).collect(),
+            results,
+        }
+    }
+
+    #[test]
+    fn a_report_survives_being_written_and_read() {
+        let report = report(&["step01"], |_, _, _| 1.5);
+        let text = serde_json::to_string(&report).unwrap();
+        assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report);
+        assert!(report.headline("step01", "spawn_join").is_some());
+        assert!(report.headline("step99", "spawn_join").is_none());
+    }
 
     #[test]
     fn dates_follow_the_calendar() {

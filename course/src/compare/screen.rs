@@ -32,17 +32,8 @@ impl Screen {
 
     /// Bold, if there may be colours.
     pub(crate) fn bold(&self, text: &str) -> String {
-        self.styled(text, "1")
-    }
-
-    /// Faint, if there may be colours.
-    pub(crate) fn faint(&self, text: &str) -> String {
-        self.styled(text, "2")
-    }
-
-    fn styled(&self, text: &str, code: &str) -> String {
         if self.colour && !text.is_empty() {
-            format!("\x1b[{code}m{text}\x1b[0m")
+            format!("\x1b[1m{text}\x1b[0m")
         } else {
             text.to_owned()
         }

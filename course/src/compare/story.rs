@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::machine::Machine;
 use super::measure::Plan;
-use super::results::Report;
+use super::results::{Column, Measurement, Report};
 use super::screen::Screen;
 use super::units;
 
@@ -23,9 +23,9 @@ pub(crate) fn machine(machine: &Machine, screen: &Screen) -> String {
         n => format!("{n} cores"),
     };
     let memory = units::quantity(machine.memory as f64, "bytes");
-    let pages = units::quantity(machine.page_size as f64, "bytes");
+    let pages = machine.page_size / 1024;
     let line = format!(
-        "{} · {cores} · {memory} of memory · {} · {pages} pages, huge ones: {}",
+        "{} · {cores} · {memory} of memory · {} · pages of {pages} KiB, huge ones: {}",
         machine.cpu, machine.kernel, machine.huge_pages,
     );
     out.push_str(&screen.wrap("  ", &line));
@@ -155,19 +155,217 @@ fn capital(text: &str) -> String {
 
 type Finding = fn(&Report) -> Option<String>;
 
-const FINDINGS: &[Finding] = &[creation];
+const FINDINGS: &[Finding] = &[creation, memory, alive, waiting, blocked, progress];
 
-/// What starting a task costs, in function calls and system calls.
+/// What starting a thread costs, in function calls and system calls.
 fn creation(report: &Report) -> Option<String> {
-    let (stage, first) = report
-        .stages
-        .iter()
-        .find_map(|stage| Some((stage, report.headline(&stage.name, "spawn_join")?.value?)))?;
+    let ns = threads(report, "spawn_join", "ns_per_task")?;
     Some(format!(
-        "{}: to start a task and wait for its end takes {}, as long as {} function calls or {} system calls.",
-        stage.name,
-        units::quantity(first, "ns"),
-        units::times(first / report.machine.function_call_ns),
-        units::times(first / report.machine.system_call_ns),
+        "The article calls threads slow to create. Here it takes {} to start one and to wait for its end: as long as {} \
+         function calls, or {} system calls.",
+        units::quantity(ns, "ns"),
+        units::times(ns / report.machine.function_call_ns),
+        units::times(ns / report.machine.system_call_ns),
     ))
+}
+
+/// Reserved is not spent.
+fn memory(report: &Report) -> Option<String> {
+    let metric = |name| threads(report, "memory", name);
+    let (resident, tables, reserved) = (
+        metric("resident_per_task")?,
+        metric("page_tables_per_task")?,
+        metric("reserved_per_task")?,
+    );
+    let bytes = |value| units::quantity(value, "bytes");
+    let spent = resident + tables;
+    let part = match reserved / spent {
+        part if part >= 2.0 => format!("one part in {}", units::times(part)),
+        _ => "much of it".to_owned(),
+    };
+    Some(format!(
+        "The article gives a thread 1 to 2 MB. That is what it reserves: {} of addresses. What it uses, parked, is {} of \
+         memory and {} of page tables: {part}.",
+        bytes(reserved),
+        bytes(resident),
+        bytes(tables),
+    ))
+}
+
+/// Where the count ended.
+fn alive(report: &Report) -> Option<String> {
+    let result = report.metric(THREADS, "alive", "tasks")?;
+    let tasks = result.value?;
+    let end = match ended_by_system(result) {
+        true => "then the system refused another one",
+        false => "and the count was ended by us, not by the system",
+    };
+    Some(format!(
+        "The article says that you can run a few thousand threads. Here {} were alive at once, {end} (the footnote says \
+         why).",
+        units::count(tasks),
+    ))
+}
+
+/// What a switch costs, and what it costs on top to wait for each other.
+fn waiting(report: &Report) -> Option<String> {
+    let switch = threads(report, "switch", "ns_per_switch")?;
+    let one = threads(report, "ping_pong", "ns_per_round_trip")?;
+    let all = threads(report, "ping_pong_2", "ns_per_round_trip")?;
+    let ns = |value| units::quantity(value, "ns");
+    let comparison = match all / one {
+        ratio if ratio > 1.25 => format!(
+            "{} times as much: waking a core that sleeps is dearer than switching",
+            units::times(ratio)
+        ),
+        ratio if ratio < 0.8 => format!("{} of it", percent(ratio)),
+        _ => "about the same".to_owned(),
+    };
+    Some(format!(
+        "A switch between two threads takes {}. A round trip over a channel, where each really waits for the other, takes \
+         {} on one core; on all cores it takes {}, {comparison}.",
+        ns(switch),
+        ns(one),
+        ns(all),
+    ))
+}
+
+/// Whether blocking calls disturb the others.
+fn blocked(report: &Report) -> Option<String> {
+    let late = threads(report, "blocked", "heartbeat_p99_ms")?;
+    let verdict = match late {
+        late if late < 3.0 => "The others hardly notice: it is the kernel that runs them meanwhile",
+        late if late < 20.0 => "The others do notice",
+        _ => "The others wait",
+    };
+    Some(format!(
+        "{verdict}. While 200 threads sit in system calls of 10 ms, a task that wants to run every millisecond is at most \
+         {} late in 99 of 100 cases.",
+        units::quantity(late, "ms"),
+    ))
+}
+
+/// From the first stage to the last.
+fn progress(report: &Report) -> Option<String> {
+    let (first, last) = (report.stages.first()?, report.stages.last()?);
+    if first.name == last.name {
+        return None;
+    }
+    let value = |stage: &Column, workload| report.headline(&stage.name, workload)?.value;
+    let gain = |workload, what: &str, lower_is_better: bool| {
+        let (before, after) = (value(first, workload)?, value(last, workload)?);
+        let gain = if lower_is_better {
+            before / after
+        } else {
+            after / before
+        };
+        Some(format!("{what} {} times", units::times(gain)))
+    };
+    let gains: Vec<String> = [
+        gain("spawn_join", "creation", true),
+        gain("switch", "a switch", true),
+        gain("ping_pong_2", "a channel round trip", true),
+        gain("alive", "tasks alive at once", false),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if gains.is_empty() {
+        return None;
+    }
+    Some(format!(
+        "From {} to {}, better by a factor: {}.",
+        first.name,
+        last.name,
+        gains.join(", ")
+    ))
+}
+
+/// The stage that the article's sentences about threads are about.
+const THREADS: &str = "step01";
+
+fn threads(report: &Report, workload: &str, metric: &str) -> Option<f64> {
+    report.metric(THREADS, workload, metric)?.value
+}
+
+/// Whether a count was ended by a limit of the system, and not by the one who counted.
+pub(crate) fn ended_by_system(count: &Measurement) -> bool {
+    let note = count.note.as_deref();
+    note.is_some_and(|note| note.starts_with("stopped by the system"))
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.0} %", share * 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::results::tests::report;
+    use super::*;
+
+    const SCREEN: Screen = Screen {
+        width: 100,
+        colour: false,
+    };
+
+    #[test]
+    fn every_finding_has_its_metrics() {
+        let report = report(&["step01", "step02"], |_, _, _| 2.0);
+        for (i, finding) in FINDINGS.iter().enumerate() {
+            assert!(
+                finding(&report).is_some(),
+                "finding {i} does not find its metrics"
+            );
+        }
+    }
+
+    #[test]
+    fn findings_follow_the_numbers() {
+        let late = |ms| blocked(&report(&["step01"], |_, _, _| ms)).unwrap();
+        assert!(
+            late(1.0).starts_with("The others hardly notice"),
+            "{}",
+            late(1.0)
+        );
+        assert!(
+            late(500.0).starts_with("The others wait"),
+            "{}",
+            late(500.0)
+        );
+
+        let trip = |all| {
+            let value = |_: &str, workload: &str, _: &str| {
+                if workload == "ping_pong_2" {
+                    all
+                } else {
+                    100.0
+                }
+            };
+            waiting(&report(&["step01"], value)).unwrap()
+        };
+        assert!(trip(300.0).contains("3.0 times as much"), "{}", trip(300.0));
+        assert!(trip(50.0).contains("50 % of it"), "{}", trip(50.0));
+        assert!(trip(105.0).contains("about the same"), "{}", trip(105.0));
+
+        let gains = report(&["step01", "step05"], |stage, _, _| {
+            if stage == "step01" { 400.0 } else { 4.0 }
+        });
+        let text = progress(&gains).unwrap();
+        assert!(
+            text.contains("creation 100 times") && text.contains("alive at once 0.0 times"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn nothing_is_said_about_what_was_not_measured() {
+        let mut report = report(&["step01", "step02"], |_, _, _| 2.0);
+        for result in &mut report.results {
+            (result.value, result.min, result.max) = (None, None, None);
+        }
+        assert_eq!(findings(&report, &SCREEN), "");
+        report.stages.clear();
+        report.results.clear();
+        assert_eq!(findings(&report, &SCREEN), "");
+    }
 }

@@ -18,40 +18,113 @@ struct Extra {
     workload: &'static str,
     /// What the seed article says of threads in this respect.
     article: &'static str,
+    /// What stands behind the headline's unit.
+    suffix: &'static str,
     /// Further metrics that belong into the cell.
-    beside: &'static [&'static str],
+    beside: &'static [Beside],
     /// Whether the headline means little without its note.
     note: bool,
 }
 
-const EXTRAS: &[Extra] = &[extra("spawn_join", "high: slow to create", &[], false)];
+/// A metric that stands in the cell of another, with the words around its value.
+struct Beside {
+    metric: &'static str,
+    words: &'static str,
+    /// The words where columns are narrow; empty if it is left out there.
+    short: &'static str,
+}
 
-const fn extra(
-    workload: &'static str,
-    article: &'static str,
-    beside: &'static [&'static str],
-    note: bool,
-) -> Extra {
-    Extra {
-        workload,
-        article,
-        beside,
-        note,
+const fn beside(metric: &'static str, words: &'static str, short: &'static str) -> Beside {
+    Beside {
+        metric,
+        words,
+        short,
     }
 }
 
-const ARTICLE_MANAGEMENT: &str = "the operating system (kernel)";
+const EXTRAS: &[Extra] = &[
+    Extra {
+        workload: "spawn_join",
+        article: "high: slow to create",
+        ..NOTHING
+    },
+    Extra {
+        workload: "memory",
+        article: "large and fixed: 1–2 MB",
+        beside: &[
+            beside("page_tables_per_task", "+ {} of page tables", "+ {} tables"),
+            beside("kernel_per_task", "+ {} in the kernel", "+ {} kernel"),
+            beside("reserved_per_task", "({} reserved)", ""),
+        ],
+        ..NOTHING
+    },
+    Extra {
+        workload: "switch",
+        article: "slow: the OS intervenes",
+        ..NOTHING
+    },
+    Extra {
+        workload: "alive",
+        article: "a few thousand",
+        note: true,
+        ..NOTHING
+    },
+    Extra {
+        workload: "blocked",
+        suffix: " late",
+        beside: &[beside("heartbeat_max_ms", "{} at worst", "")],
+        ..NOTHING
+    },
+    Extra {
+        workload: "web_server",
+        article: "impossible with OS threads",
+        beside: &[beside("p99_us", "99 of 100 within {}", "p99 {}")],
+        ..NOTHING
+    },
+    Extra {
+        workload: "pipeline",
+        beside: &[beside(
+            "speed_up",
+            "{} a plain loop on one core",
+            "{} a loop",
+        )],
+        ..NOTHING
+    },
+    Extra {
+        workload: "fan_out",
+        beside: &[beside("times_faster", "{} faster than one by one", "")],
+        ..NOTHING
+    },
+];
+
+const NOTHING: Extra = Extra {
+    workload: "",
+    article: "",
+    suffix: "",
+    beside: &[],
+    note: false,
+};
+
+const ARTICLE_MANAGEMENT: &str = "the OS (kernel)";
 /// Below this width there is no room for the article's words.
 const WIDTH_FOR_ARTICLE: usize = 90;
-/// From this number of stages on a cell's range gets a line of its own.
-const STAGES_FOR_TWO_LINES: usize = 3;
+/// The least width of a stage's column: `41.3 k req/s`.
+const STAGE_WIDTH: usize = 12;
+/// The least width of the labels' column.
+const LABEL_WIDTH: usize = 12;
+/// The most width of the article's column.
+const ARTICLE_WIDTH: usize = 24;
+/// The width of the column with the number of repetitions.
+const N_WIDTH: usize = 2;
+/// From this number of stages on columns are narrow: a range gets a line of its own, and words are short.
+const STAGES_FOR_NARROW: usize = 3;
 
 /// The table and its footnotes, as text.
 pub(crate) fn render(report: &Report, workloads: &[&'static Info], screen: &Screen) -> String {
     let sheet = Sheet {
         report,
         article: report.stages.len() == 1 && screen.width >= WIDTH_FOR_ARTICLE,
-        two_lines: report.stages.len() >= STAGES_FOR_TWO_LINES,
+        narrow: report.stages.len() >= STAGES_FOR_NARROW,
         colour: screen.colour,
         footnotes: Vec::new(),
     };
@@ -61,7 +134,7 @@ pub(crate) fn render(report: &Report, workloads: &[&'static Info], screen: &Scre
 struct Sheet<'a> {
     report: &'a Report,
     article: bool,
-    two_lines: bool,
+    narrow: bool,
     colour: bool,
     footnotes: Vec<String>,
 }
@@ -96,7 +169,8 @@ impl Sheet<'_> {
                 table.add_row(self.row(info));
             }
         }
-        self.fit(&mut table);
+        let labels = workloads.iter().map(|info| info.title.chars().count());
+        self.fit(&mut table, labels.max().unwrap_or(0), screen.width);
         let mut text = format!("{table}\n");
         for (i, footnote) in self.footnotes.iter().enumerate() {
             text.push_str(&screen.wrap(&format!("  {} ", superscript(i + 1)), footnote));
@@ -109,16 +183,37 @@ impl Sheet<'_> {
         if self.article { 3 } else { 2 }
     }
 
-    fn fit(&self, table: &mut Table) {
-        for i in self.before()..self.before() + self.report.stages.len() {
-            if let Some(column) = table.column_mut(i) {
-                // A number and its unit are never torn apart.
-                column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(11)));
+    /// Shares the width out: a stage's column is never so narrow that a number and its unit are torn apart, the labels
+    /// take what they need of the rest.
+    fn fit(&self, table: &mut Table, labels: usize, width: usize) {
+        let stages = self.report.stages.len();
+        // Two spaces and a line for each column, and the line at the end.
+        let rest = width.saturating_sub(3 * (self.before() + stages) + 1 + N_WIDTH);
+        let article = if self.article { ARTICLE_WIDTH } else { 0 };
+        let room = rest.saturating_sub(article + stages * STAGE_WIDTH);
+        let fixed = |width: usize| ColumnConstraint::Absolute(Width::Fixed(width as u16 + 2));
+        let mut constrain = |column: usize, constraint| {
+            if let Some(column) = table.column_mut(column) {
+                column.set_constraint(constraint);
             }
+        };
+        constrain(0, fixed(labels.min(room).max(LABEL_WIDTH)));
+        if self.article {
+            constrain(
+                1,
+                ColumnConstraint::UpperBoundary(Width::Fixed(ARTICLE_WIDTH as u16 + 2)),
+            );
         }
-        if let Some(column) = table.column_mut(self.before() - 1) {
-            column.set_cell_alignment(CellAlignment::Right);
-            column.set_constraint(ColumnConstraint::ContentWidth);
+        for stage in 0..stages {
+            let least = Width::Fixed(STAGE_WIDTH as u16 + 2);
+            constrain(
+                self.before() + stage,
+                ColumnConstraint::LowerBoundary(least),
+            );
+        }
+        constrain(self.before() - 1, ColumnConstraint::ContentWidth);
+        if let Some(n) = table.column_mut(self.before() - 1) {
+            n.set_cell_alignment(CellAlignment::Right);
         }
     }
 
@@ -179,26 +274,7 @@ impl Sheet<'_> {
         };
         let reason = headline.reason.as_deref().unwrap_or("no reason was given");
         match headline.status {
-            Status::Ok => {
-                let mut lines = vec![self.value(headline)];
-                if info.group == Group::Program {
-                    lines[0].insert_str(0, "✓ ");
-                }
-                for metric in extra.map_or(&[][..], |extra| extra.beside) {
-                    if let Some(result) = self.report.metric(stage, info.name, metric)
-                        && let Some(value) = result.value
-                    {
-                        let value = units::quantity(value, &result.unit);
-                        lines.push(format!("+ {value} {}", result.title));
-                    }
-                }
-                if let Some(note) = &headline.note
-                    && extra.is_some_and(|extra| extra.note)
-                {
-                    lines.push(note.clone());
-                }
-                Cell::new(lines.join("\n"))
-            }
+            Status::Ok => Cell::new(self.measured(info, extra, headline)),
             Status::Skipped => {
                 let mark = self.footnote(format!("{stage}, {}: skipped: {reason}", info.name));
                 Cell::new(format!("skipped {mark}")).fg(Color::DarkYellow)
@@ -210,17 +286,54 @@ impl Sheet<'_> {
         }
     }
 
-    /// The median with its spread.
-    fn value(&self, result: &Measurement) -> String {
-        let Some(summary) = result.summary() else {
+    fn measured(&mut self, info: &Info, extra: Option<&Extra>, headline: &Measurement) -> String {
+        let extra = extra.unwrap_or(&NOTHING);
+        let Some(summary) = headline.summary() else {
             return String::new();
         };
-        let value = units::quantity(summary.median, &result.unit);
-        match units::spread(&summary, &result.unit) {
-            None => value,
-            Some(spread) if self.two_lines => format!("{value}\n{spread}"),
-            Some(spread) => format!("{value}  ({spread})"),
+        let tick = if info.group == Group::Program {
+            "✓ "
+        } else {
+            ""
+        };
+        let value = shorten(
+            &units::quantity(summary.median, &headline.unit),
+            self.narrow,
+        );
+        let mut text = format!("{tick}{value}{}", extra.suffix);
+        if let Some(note) = &headline.note
+            && extra.note
+        {
+            text.push(' ');
+            text.push_str(&self.footnote(format!("{}, {}: {note}", headline.stage, info.name)));
         }
+        match units::spread(&summary, &headline.unit) {
+            None => {}
+            Some(spread) if self.narrow => text.push_str(&format!("\n{spread}")),
+            Some(spread) => text.push_str(&format!("  ({spread})")),
+        }
+        for beside in extra.beside {
+            let words = if self.narrow {
+                beside.short
+            } else {
+                beside.words
+            };
+            if words.is_empty() {
+                continue;
+            }
+            let result = self
+                .report
+                .metric(&headline.stage, info.name, beside.metric);
+            // A difference of two readings of the whole machine can come out below zero: then it says nothing.
+            if let Some(result) = result
+                && let Some(value) = result.value.filter(|value| *value > 0.0)
+            {
+                let beside = units::quantity(value, &result.unit);
+                text.push('\n');
+                text.push_str(&words.replace("{}", &beside));
+            }
+        }
+        text
     }
 
     fn footnote(&mut self, text: String) -> String {
@@ -230,6 +343,15 @@ impl Sheet<'_> {
             self.footnotes.len() - 1
         });
         superscript(index + 1)
+    }
+}
+
+/// A value without what its row says anyhow: tasks in a count and, where it is narrow, requests in a rate.
+fn shorten(value: &str, narrow: bool) -> String {
+    let value = value.trim_end_matches(" tasks");
+    match narrow {
+        true => value.replace(" req/s", "/s").replace(" msg/s", "/s"),
+        false => value.to_owned(),
     }
 }
 
@@ -247,4 +369,105 @@ fn superscript(number: usize) -> String {
         _ => '⁹',
     };
     number.to_string().chars().map(digit).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use workloads::catalog;
+
+    use super::super::results::tests::report;
+    use super::*;
+
+    fn screen(width: usize) -> Screen {
+        Screen {
+            width,
+            colour: false,
+        }
+    }
+
+    fn everything() -> Vec<&'static Info> {
+        catalog::all().iter().collect()
+    }
+
+    fn widest(text: &str) -> usize {
+        text.lines()
+            .map(|line| line.chars().count())
+            .max()
+            .unwrap_or(0)
+    }
+
+    #[test]
+    fn what_stands_beside_a_headline_is_in_the_catalogue() {
+        for extra in EXTRAS {
+            let info = catalog::find(extra.workload);
+            let info = info.unwrap_or_else(|| panic!("no workload is named {}", extra.workload));
+            for (metric, words) in extra.beside {
+                assert!(
+                    info.metrics.iter().any(|known| known.name == *metric),
+                    "{metric}"
+                );
+                assert!(words.contains("{}"), "{words}");
+            }
+        }
+    }
+
+    #[test]
+    fn one_stage_fits_and_five_are_readable() {
+        let value = |_: &str, _: &str, _: &str| 432.1;
+        let stages = ["step01", "step02", "step03", "step04", "step05"];
+        for (stages, width) in [
+            (&stages[..1], 100),
+            (&stages[..1], 80),
+            (&stages[..], 100),
+            (&stages[..], 120),
+        ] {
+            let report = report(stages, value);
+            let text = render(&report, &everything(), &screen(width));
+            assert!(
+                widest(&text) <= width,
+                "{} stages in {width} columns:\n{text}",
+                stages.len()
+            );
+            for info in catalog::all() {
+                let headline = info.metrics.iter().find(|metric| metric.headline).unwrap();
+                let value = shorten(&units::quantity(432.1, headline.unit), stages.len() > 2);
+                let in_all = |line: &&str| line.matches(&value).count() == stages.len();
+                assert!(
+                    text.lines().any(|line| in_all(&line)),
+                    "{value} is torn apart:\n{text}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_not_measured_says_why_below() {
+        let mut report = report(&["step01", "step02"], |_, _, _| 5.0);
+        for result in &mut report.results {
+            if result.stage == "step02" && result.workload == "switch" {
+                result.status = Status::Failed;
+                result.reason = Some("41 is not 42".to_owned());
+            }
+            if result.stage == "step02" && result.workload == "spawn_join" {
+                result.status = Status::Skipped;
+                result.reason = Some("it has no tasks".to_owned());
+            }
+        }
+        let text = render(&report, &everything(), &screen(100));
+        for part in [
+            "skipped ¹",
+            "¹ step02, spawn_join: skipped: it has no tasks",
+            "failed ²",
+            "² step02, switch: failed: 41 is not 42",
+        ] {
+            assert!(text.contains(part), "{part:?} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn superscripts_have_as_many_digits() {
+        assert_eq!(superscript(1), "¹");
+        assert_eq!(superscript(12), "¹²");
+        assert_eq!(superscript(4567890), "⁴⁵⁶⁷⁸⁹⁰");
+    }
 }

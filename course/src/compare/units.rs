@@ -44,8 +44,13 @@ fn scale(value: f64, name: &str) -> Option<(&'static [Unit], f64, String)> {
         "B" | "bytes" => (BYTES, value, String::new()),
         "KiB" => (BYTES, value * 1024.0, String::new()),
         "MiB" => (BYTES, value * 1024.0 * 1024.0, String::new()),
-        "ratio" | "x" | "×" | "%" => return None,
-        rate if rate.contains('/') => (RATE, value, rate.to_owned()),
+        "times" | "%" => return None,
+        rate if rate.contains('/') => match rate.split_once(' ') {
+            // A workload may count in thousands or millions already.
+            Some(("k", rate)) => (RATE, value * 1e3, rate.to_owned()),
+            Some(("M", rate)) => (RATE, value * 1e6, rate.to_owned()),
+            _ => (RATE, value, rate.to_owned()),
+        },
         _ => return None,
     })
 }
@@ -57,7 +62,7 @@ pub(crate) fn quantity(value: f64, name: &str) -> String {
             let unit = pick(units, value);
             join(&digits(value / unit.from), unit.symbol, &tail)
         }
-        None => plain(&count(value), name),
+        None => plain(value, name),
     }
 }
 
@@ -73,7 +78,7 @@ pub(crate) fn range(low: f64, high: f64, name: &str) -> String {
                 format!("{} – {upper}", join(&digits(low / a.from), a.symbol, ""))
             }
         }
-        _ => plain(&format!("{}–{}", count(low), count(high)), name),
+        _ => format!("{} – {}", plain(low, name), plain(high, name)),
     }
 }
 
@@ -111,11 +116,12 @@ fn join(digits: &str, symbol: &str, tail: &str) -> String {
     text
 }
 
-fn plain(digits: &str, name: &str) -> String {
+/// A count of something, a ratio, a percentage.
+fn plain(value: f64, name: &str) -> String {
     match name {
-        "ratio" | "x" | "×" => format!("{digits}×"),
-        "" => digits.to_owned(),
-        _ => format!("{digits} {name}"),
+        "times" => format!("{}×", digits(value)),
+        "" => count(value),
+        _ => format!("{} {name}", count(value)),
     }
 }
 
@@ -163,11 +169,11 @@ fn group(text: &str) -> String {
     out
 }
 
-/// A time to wait, for people: `8 s`, `1 min 40 s`.
+/// A time to wait, for people: `0.8 s`, `40 s`, `1 min 40 s`.
 pub(crate) fn wait(seconds: f64) -> String {
     let whole = seconds.round().max(0.0) as u64;
     match (whole / 60, whole % 60) {
-        (0, 0) => "less than 1 s".to_owned(),
+        (0, 0..10) => format!("{seconds:.1} s"),
         (0, s) => format!("{s} s"),
         (m, 0) => format!("{m} min"),
         (m, s) => format!("{m} min {s} s"),
@@ -211,7 +217,10 @@ mod tests {
             (104e6, "msg/s", "104 M msg/s"),
             (32_447.0, "tasks", "32,447 tasks"),
             (1_000_000.0, "tasks", "1.00 M tasks"),
-            (1.931, "ratio", "1.93×"),
+            (1.931, "times", "1.93×"),
+            (41.3, "k req/s", "41.3 k req/s"),
+            (1_041.3, "k req/s", "1.04 M req/s"),
+            (35.4, "MB/s", "35.4 MB/s"),
             (12.0, "%", "12 %"),
         ];
         for (value, unit, text) in cases {
@@ -223,7 +232,10 @@ mod tests {
     fn ranges_say_a_common_unit_once() {
         assert_eq!(range(57_000.0, 63_210.0, "ns"), "57.0–63.2 µs");
         assert_eq!(range(900.0, 1_100.0, "ns"), "900 ns – 1.10 µs");
-        assert_eq!(range(32_000.0, 32_447.0, "tasks"), "32,000–32,447 tasks");
+        assert_eq!(
+            range(32_000.0, 32_447.0, "tasks"),
+            "32,000 tasks – 32,447 tasks"
+        );
         assert_eq!(range(90e3, 108e3, "req/s"), "90.0–108 k req/s");
     }
 
@@ -239,12 +251,12 @@ mod tests {
             Some("900 ns – 1.20 µs")
         );
         assert_eq!(spread(&[59.0, 59.0], "ns"), None);
-        assert_eq!(spread(&[1.9, 2.0], "ratio").as_deref(), Some("1.90×–2.00×"));
+        assert_eq!(spread(&[1.9, 2.0], "times").as_deref(), Some("1.90×–2.00×"));
     }
 
     #[test]
     fn waits_and_ratios_read_like_speech() {
-        assert_eq!(wait(0.2), "less than 1 s");
+        assert_eq!(wait(0.21), "0.2 s");
         assert_eq!(wait(59.6), "1 min");
         assert_eq!(wait(100.0), "1 min 40 s");
         assert_eq!(times(1.93), "1.9");

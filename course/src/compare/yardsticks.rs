@@ -166,7 +166,7 @@ pub(crate) fn function_call() -> f64 {
     }
     // Through a pointer that the compiler cannot see through, or it would look inside.
     let callee: fn(u64) -> u64 = black_box(callee);
-    median_call(10_000, |x| callee(x))
+    median_call(10_000, callee)
 }
 
 /// Nanoseconds of the cheapest system call, `getppid`: the way into the kernel and back.

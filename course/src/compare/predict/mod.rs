@@ -1,19 +1,383 @@
-//! x
-use super::measure::Plan;
-use super::results::Report;
-use super::screen::Screen;
+//! `--predict`: guess first, then measure, then see what was behind it.
+//!
+//! Guessing is asked for before anything is measured, and kept in a file before anything is measured too, so that
+//! nobody can remember their guess differently afterwards. The verdicts are added to the file when they are known.
+//!
+//! Answers are lines on stdin: a letter, or the beginning of an answer. An empty line keeps the guess of last
+//! time, if there is one, and passes otherwise; so does the end of the input.
+
+mod judge;
+mod questions;
+
 use std::io::{BufRead, Write};
-pub(crate) struct Guesses;
-pub(crate) fn ask(
-    _p: &Plan,
-    _i: &mut impl BufRead,
-    _o: &mut impl Write,
-    _s: &Screen,
-) -> anyhow::Result<Guesses> {
-    Ok(Guesses)
+
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+
+use super::measure::Plan;
+use super::results::{self, Report};
+use super::screen::Screen;
+use super::state;
+use crate::stages;
+use judge::{Interval, Verdict, judge};
+use questions::{About, QUESTIONS, Question};
+
+const SCHEMA: &str = "course.predictions/1";
+const FILE: &str = "predictions.json";
+
+/// One guess, as it is kept.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+struct Guess {
+    /// When it was made.
+    date: String,
+    /// The question's name.
+    question: String,
+    /// The stage that it is about.
+    stage: String,
+    /// The stage that it is compared with, if the question is about two.
+    before: Option<String>,
+    /// The number of the choice, from 0 on.
+    choice: usize,
+    /// The choice in words.
+    guess: String,
+    /// What was measured, in words; none until then.
+    measured: Option<String>,
+    /// `right`, `close`, `wrong` or `inconclusive`; none until then.
+    verdict: Option<String>,
 }
-impl Guesses {
-    pub(crate) fn compare(&mut self, _r: &Report, _s: &Screen) -> String {
-        String::new()
+
+/// The file of guesses: one for each question and stage, the latest.
+#[derive(Debug, Default, Deserialize, Serialize)]
+struct Kept {
+    schema: String,
+    guesses: Vec<Guess>,
+}
+
+/// The guesses that were made before this run.
+#[derive(Debug)]
+pub(crate) struct Guesses {
+    kept: Kept,
+    /// The questions that were asked, in their order, and of what.
+    asked: Vec<Asked>,
+}
+
+/// A question about a stage.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    question: &'static Question,
+    stage: &'static str,
+    before: Option<&'static str>,
+}
+
+/// What can be asked about a run: the questions whose workloads are in it, each of every stage or pair of stages.
+fn askable(plan: &Plan) -> Vec<Asked> {
+    let mut asked = Vec::new();
+    for question in QUESTIONS {
+        let is_measured = |name: &&str| plan.workloads.iter().any(|info| info.name == *name);
+        if !question.workloads.iter().all(is_measured) {
+            continue;
+        }
+        for (i, stage) in plan.stages.iter().enumerate() {
+            let before = match question.about {
+                About::Stage => None,
+                About::Pair if i == 0 => continue,
+                About::Pair => Some(plan.stages[i - 1].name),
+            };
+            asked.push(Asked {
+                question,
+                stage: stage.name,
+                before,
+            });
+        }
     }
+    asked
+}
+
+/// Asks for the guesses and keeps them.
+pub(crate) fn ask(
+    plan: &Plan,
+    input: &mut impl BufRead,
+    out: &mut impl Write,
+    screen: &Screen,
+) -> anyhow::Result<Guesses> {
+    let asked = askable(plan);
+    if asked.is_empty() {
+        let needed: Vec<&str> = QUESTIONS
+            .iter()
+            .flat_map(|question| question.workloads)
+            .copied()
+            .collect();
+        anyhow::bail!(
+            "there is nothing to predict about the chosen workloads: --predict asks about {}",
+            needed.join(", ")
+        );
+    }
+    let mut guesses = Guesses {
+        kept: load()?,
+        asked,
+    };
+    writeln!(
+        out,
+        "{}",
+        screen.bold("Before measuring: what do you expect?")
+    )?;
+    let text = "Answer with a letter. Enter alone passes, or keeps the guess of last time where one is shown. There is \
+                no shame in a wrong one: it is what makes the right one stay.";
+    write!(out, "{}", screen.wrap("", text))?;
+    let date = results::now();
+    let mut last = None;
+    for i in 0..guesses.asked.len() {
+        let asked = guesses.asked[i];
+        if last != Some(asked.question.name) {
+            last = Some(asked.question.name);
+            show_question(asked.question, out, screen)?;
+        }
+        let before = guesses.find(&asked).map(|guess| guess.choice);
+        let Some(choice) = read_choice(&asked, before, input, out)? else {
+            continue;
+        };
+        guesses.keep(Guess {
+            date: date.clone(),
+            question: asked.question.name.to_owned(),
+            stage: asked.stage.to_owned(),
+            before: asked.before.map(str::to_owned),
+            choice,
+            guess: asked.question.choices[choice].label.to_owned(),
+            measured: None,
+            verdict: None,
+        });
+    }
+    writeln!(out)?;
+    guesses.save()?;
+    Ok(guesses)
+}
+
+fn show_question(question: &Question, out: &mut impl Write, screen: &Screen) -> anyhow::Result<()> {
+    writeln!(out)?;
+    write!(out, "{}", screen.wrap("", &screen.bold(question.text)))?;
+    for (i, choice) in question.choices.iter().enumerate() {
+        writeln!(out, "  {}) {}", letter(i), choice.label)?;
+    }
+    Ok(())
+}
+
+fn letter(choice: usize) -> char {
+    char::from(b'a' + choice as u8)
+}
+
+/// Reads answers until one is understood. None: passed.
+fn read_choice(
+    asked: &Asked,
+    before: Option<usize>,
+    input: &mut impl BufRead,
+    out: &mut impl Write,
+) -> anyhow::Result<Option<usize>> {
+    let choices = asked.question.choices;
+    let whom = match asked.before {
+        Some(before) => format!("{} against {before}", asked.stage),
+        None => asked.stage.to_owned(),
+    };
+    let default = before.map_or("pass".to_owned(), |choice| letter(choice).to_string());
+    loop {
+        write!(out, "  {whom} [{default}]: ")?;
+        out.flush()?;
+        let mut line = String::new();
+        if input
+            .read_line(&mut line)
+            .context("cannot read an answer")?
+            == 0
+        {
+            writeln!(out)?;
+            return Ok(before);
+        }
+        let answer = line.trim().to_lowercase();
+        if answer.is_empty() {
+            return Ok(before);
+        }
+        if let Some(choice) = understand(asked.question, &answer) {
+            return Ok(Some(choice));
+        }
+        let last = letter(choices.len() - 1);
+        writeln!(
+            out,
+            "  “{answer}” is none of the answers: a letter from a to {last}, please."
+        )?;
+    }
+}
+
+/// A letter, or the answer itself or its beginning if that is no other's.
+fn understand(question: &Question, answer: &str) -> Option<usize> {
+    let choices = question.choices;
+    let bare = answer.strip_suffix(')').unwrap_or(answer);
+    let mut letters = (0..choices.len()).map(|choice| letter(choice).to_string());
+    if let Some(choice) = letters.position(|letter| letter == bare) {
+        return Some(choice);
+    }
+    let begins = |choice: &usize| choices[*choice].label.to_lowercase().starts_with(answer);
+    let mut fitting = (0..choices.len()).filter(begins);
+    let only = fitting.next()?;
+    fitting.next().is_none().then_some(only)
+}
+
+fn load() -> anyhow::Result<Kept> {
+    let Some(text) = state::load(FILE).context("cannot read the guesses of last time")? else {
+        return Ok(Kept {
+            schema: SCHEMA.to_owned(),
+            guesses: Vec::new(),
+        });
+    };
+    let file = state::folder().join(FILE);
+    let kept: Kept = serde_json::from_str(&text)
+        .with_context(|| format!("{} is damaged; remove it to start afresh", file.display()))?;
+    anyhow::ensure!(
+        kept.schema == SCHEMA,
+        "{} was written by another version ({}); remove it to start afresh",
+        file.display(),
+        kept.schema
+    );
+    Ok(kept)
+}
+
+impl Asked {
+    fn is_about(&self, guess: &Guess) -> bool {
+        guess.question == self.question.name
+            && guess.stage == self.stage
+            && guess.before.as_deref() == self.before
+            && guess.choice < self.question.choices.len()
+    }
+
+    /// The mechanism behind the answer, in one sentence.
+    fn mechanism(&self) -> String {
+        let own = stages::find(self.stage).and_then(|stage| stage.why(self.question.workloads[0]));
+        match (self.question.about, own) {
+            (About::Stage, Some(own)) => own.to_owned(),
+            _ => self.question.mechanism.to_owned(),
+        }
+    }
+}
+
+impl Guesses {
+    fn find(&self, asked: &Asked) -> Option<&Guess> {
+        self.kept.guesses.iter().find(|guess| asked.is_about(guess))
+    }
+
+    fn keep(&mut self, guess: Guess) {
+        let same = |old: &Guess| {
+            (&old.question, &old.stage, &old.before)
+                == (&guess.question, &guess.stage, &guess.before)
+        };
+        self.kept.guesses.retain(|old| !same(old));
+        self.kept.guesses.push(guess);
+    }
+
+    fn save(&self) -> anyhow::Result<()> {
+        let text = serde_json::to_string_pretty(&self.kept)? + "\n";
+        match state::save(FILE, &text) {
+            Ok(_) => Ok(()),
+            Err((file, error)) => {
+                Err(error).with_context(|| format!("cannot keep the guesses in {}", file.display()))
+            }
+        }
+    }
+
+    /// Sets guesses and measurements side by side, and keeps the verdicts.
+    pub(crate) fn compare(&mut self, report: &Report, screen: &Screen) -> anyhow::Result<String> {
+        let mut out = format!("\n{}\n", screen.bold("Your guesses"));
+        let mut tally = [0; 4];
+        for asked in self.asked.clone() {
+            let Some(guess) = self.find(&asked) else {
+                continue;
+            };
+            let answer =
+                (asked.question.measured)(report, asked.stage, asked.before.unwrap_or_default());
+            let verdict = match &answer {
+                Ok(interval) => judge(asked.question.choices, guess.choice, *interval),
+                Err(reason) => Verdict::Inconclusive(reason.clone()),
+            };
+            let measured = answer.map(|interval| say(asked.question, interval));
+            tally[place(&verdict)] += 1;
+            out.push_str(&show(
+                &asked,
+                guess,
+                measured.as_deref().ok(),
+                &verdict,
+                screen,
+            ));
+            let judged = Guess {
+                measured: measured.ok(),
+                verdict: Some(word(&verdict).to_owned()),
+                ..guess.clone()
+            };
+            self.keep(judged);
+        }
+        self.save()?;
+        let total: usize = tally.iter().sum();
+        let line = match total {
+            0 => "No guess was made.".to_owned(),
+            _ => {
+                let words = ["right", "close", "wrong", "inconclusive"];
+                let parts: Vec<String> = (0..4)
+                    .filter(|i| tally[*i] > 0)
+                    .map(|i| format!("{} {}", tally[i], words[i]))
+                    .collect();
+                format!("Of {total}: {}.", parts.join(", "))
+            }
+        };
+        out.push_str(&screen.wrap("  ", &line));
+        Ok(out)
+    }
+}
+
+fn place(verdict: &Verdict) -> usize {
+    match verdict {
+        Verdict::Right => 0,
+        Verdict::Close => 1,
+        Verdict::Wrong => 2,
+        Verdict::Inconclusive(_) => 3,
+    }
+}
+
+fn word(verdict: &Verdict) -> &'static str {
+    ["right", "close", "wrong", "inconclusive"][place(verdict)]
+}
+
+/// The measured answer in words, with its spread.
+fn say(question: &Question, interval: Interval) -> String {
+    let [low, value, high] = [interval.low, interval.value, interval.high].map(question.say);
+    let unit = question.unit;
+    if interval.high.is_infinite() {
+        format!("at least {low}{unit}")
+    } else if low == high {
+        format!("{value}{unit}")
+    } else {
+        format!("{value}{unit} ({low}–{high})")
+    }
+}
+
+fn show(
+    asked: &Asked,
+    guess: &Guess,
+    measured: Option<&str>,
+    verdict: &Verdict,
+    screen: &Screen,
+) -> String {
+    let whom = match asked.before {
+        Some(before) => format!("{} against {before}", asked.stage),
+        None => asked.stage.to_owned(),
+    };
+    let mark = ["✓", "≈", "✗", "?"][place(verdict)];
+    let mut out = screen.wrap(
+        &format!("  {mark} "),
+        &format!("{whom}: {}", asked.question.text),
+    );
+    let measured = measured.unwrap_or("nothing");
+    let detail = match verdict {
+        Verdict::Inconclusive(why) => format!("inconclusive: {why}"),
+        Verdict::Close => "close: one step off".to_owned(),
+        other => word(other).to_owned(),
+    };
+    let line = format!("guessed {} · measured {measured} · {detail}", guess.guess);
+    out.push_str(&screen.wrap("    ", &line));
+    out.push_str(&screen.wrap("    ", &format!("Because {}.", asked.mechanism())));
+    out
 }
