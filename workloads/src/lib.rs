@@ -3,15 +3,19 @@
 //! Everything here is generic over [`step01::Runtime`] and knows no stage. So one conformance suite says what a stage
 //! must keep, one set of workloads is measured on all of them, and one set of programs runs on all of them.
 //!
+//! - [`conformance`]: the promises of the contract, one case each
 //! - [`catalog`]: what can be measured, and the call that does it; the workloads themselves are in `measured/`
 //! - [`programs`]: a web server, a data pipeline, concurrent calls
 //! - [`soak`]: everything at once, for a long time
 //! - [`side`]: what must run beside the measured program and not in it: load clients and slow services
+//! - [`testing`]: the watchdog, and one test for each workload
 
 pub mod catalog;
+pub mod conformance;
 mod machine;
 mod measured;
 pub mod programs;
 pub mod side;
 pub mod soak;
+pub mod testing;
 mod work;

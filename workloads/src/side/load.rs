@@ -13,7 +13,7 @@
 
 use std::fmt;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
 use std::sync::mpsc;
 use std::thread;
@@ -26,6 +26,10 @@ use super::Link;
 use super::epoll::Epoll;
 use crate::machine;
 use crate::programs::web_server::pages;
+
+/// How many connections may wait to be accepted. The kernel keeps 128 for std's listeners; when there are more it drops
+/// the request to connect, and the client tries again a second later.
+const WAITING_CONNECTIONS: usize = 64;
 
 /// How long answers may take to arrive after the end of the measurement, before the server is said to hang.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -103,10 +107,7 @@ impl Load {
             let (load, connected) = (self.clone(), connected.clone());
             let (schedule, wait_for_schedule) = mpsc::channel::<Schedule>();
             let handle = thread::spawn(move || -> Result<Option<Tally>, String> {
-                let connections = numbers
-                    .into_iter()
-                    .map(|number| Connection::open(&load, number))
-                    .collect::<Result<Vec<_>, String>>();
+                let connections = open_all(&load, &numbers, WAITING_CONNECTIONS / threads);
                 // The main thread counts the answers and gives no schedule if one of them is a failure.
                 let (result, connections) = match connections {
                     Ok(connections) => (Ok(()), connections),
@@ -179,6 +180,33 @@ fn histogram() -> Histogram<u64> {
     }
 }
 
+/// Opens connections, no more than `at_once` before the server has accepted them: a server accepts in order, so when it
+/// answers on one it has accepted those before it.
+fn open_all(load: &Load, numbers: &[usize], at_once: usize) -> Result<Vec<Connection>, String> {
+    let mut connections = Vec::with_capacity(numbers.len());
+    for some in numbers.chunks(at_once.max(1)) {
+        for number in some {
+            connections.push(Connection::open(load, *number)?);
+        }
+        if let Some(last) = connections.last_mut() {
+            last.send(Instant::now())?;
+            // These still block, at most for as long as the patience lasts.
+            while !last.receive()? {
+                if last.sent_at.elapsed() >= PATIENCE {
+                    return Err(last.wrong("no answer"));
+                }
+            }
+        }
+    }
+    for connection in &connections {
+        connection
+            .stream
+            .set_nonblocking(true)
+            .map_err(|e| connection.wrong(&e.to_string()))?;
+    }
+    Ok(connections)
+}
+
 /// One thread's part: keeps one request on the way on each connection until the end.
 fn drive(
     mut connections: Vec<Connection>,
@@ -196,17 +224,22 @@ fn drive(
     }
     let mut open = connections.len();
     let mut tally = Tally {
-        all: 0,
+        // What was asked while the connections were opened.
+        all: connections.iter().map(|c| c.request - 1).sum(),
         after_warm_up: 0,
         in_time: 0,
         last: schedule.measure_from,
         latencies: histogram(),
         processor_time: Duration::ZERO,
     };
+    // A connection is dropped, and so closed, and so out of the epoll set, after its last answer.
+    let mut connections: Vec<_> = connections.into_iter().map(Some).collect();
     let mut running_from = None;
     while open > 0 {
         epoll.wait(Duration::from_millis(100), |key| {
-            let connection = &mut connections[key];
+            let Some(connection) = &mut connections[key] else {
+                return Ok(());
+            };
             if !connection.receive()? {
                 return Ok(());
             }
@@ -228,7 +261,8 @@ fn drive(
                 connection.send(now)
             } else {
                 open -= 1;
-                connection.close()
+                connections[key] = None;
+                Ok(())
             }
         })?;
         let now = Instant::now();
@@ -278,7 +312,7 @@ impl Connection {
     fn open(load: &Load, number: usize) -> Result<Connection, String> {
         let stream = TcpStream::connect(load.address)
             .and_then(|stream| stream.set_nodelay(true).map(|()| stream))
-            .and_then(|stream| stream.set_nonblocking(true).map(|()| stream))
+            .and_then(|stream| stream.set_read_timeout(Some(PATIENCE)).map(|()| stream))
             .map_err(|e| format!("connection {number} to {}: {e}", load.address))?;
         let room = match load.talk {
             Talk::Echo { bytes } => bytes + 1, // one more than may come
@@ -350,12 +384,6 @@ impl Connection {
             Talk::Echo { .. } => Err(self.wrong("what came back is not what was sent")),
             Talk::Web => check_page(received, &self.expected).map_err(|reason| self.wrong(&reason)),
         }
-    }
-
-    fn close(&mut self) -> Result<(), String> {
-        self.stream
-            .shutdown(Shutdown::Both)
-            .map_err(|e| self.wrong(&format!("cannot close: {e}")))
     }
 
     fn wrong(&self, reason: &str) -> String {

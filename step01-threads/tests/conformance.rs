@@ -1,0 +1,3 @@
+//! One OS thread per task keeps the contract: the suite that every stage must pass.
+
+workloads::conformance!(step01::Threads::new());
