@@ -7,6 +7,7 @@
 
 pub(crate) mod args;
 mod child;
+mod extras;
 mod listing;
 mod machine;
 mod measure;

@@ -9,101 +9,10 @@ use comfy_table::{
 };
 use workloads::catalog::{Group, Info};
 
+use super::extras::{EXTRAS, Extra, NOTHING};
 use super::results::{Measurement, Report, Status};
 use super::screen::Screen;
 use super::units;
-
-/// What the table says about a workload besides its headline.
-struct Extra {
-    workload: &'static str,
-    /// What the seed article says of threads in this respect.
-    article: &'static str,
-    /// What stands behind the headline's unit.
-    suffix: &'static str,
-    /// Further metrics that belong into the cell.
-    beside: &'static [Beside],
-    /// Whether the headline means little without its note.
-    note: bool,
-}
-
-/// A metric that stands in the cell of another, with the words around its value.
-struct Beside {
-    metric: &'static str,
-    words: &'static str,
-    /// The words where columns are narrow; empty if it is left out there.
-    short: &'static str,
-}
-
-const fn beside(metric: &'static str, words: &'static str, short: &'static str) -> Beside {
-    Beside {
-        metric,
-        words,
-        short,
-    }
-}
-
-const EXTRAS: &[Extra] = &[
-    Extra {
-        workload: "spawn_join",
-        article: "high: slow to create",
-        ..NOTHING
-    },
-    Extra {
-        workload: "memory",
-        article: "large and fixed: 1–2 MB",
-        beside: &[
-            beside("page_tables_per_task", "+ {} of page tables", "+ {} tables"),
-            beside("kernel_per_task", "+ {} in the kernel", "+ {} kernel"),
-            beside("reserved_per_task", "({} reserved)", ""),
-        ],
-        ..NOTHING
-    },
-    Extra {
-        workload: "switch",
-        article: "slow: the OS intervenes",
-        ..NOTHING
-    },
-    Extra {
-        workload: "alive",
-        article: "a few thousand",
-        note: true,
-        ..NOTHING
-    },
-    Extra {
-        workload: "blocked",
-        suffix: " late",
-        beside: &[beside("heartbeat_max_ms", "{} at worst", "")],
-        ..NOTHING
-    },
-    Extra {
-        workload: "web_server",
-        article: "impossible with OS threads",
-        beside: &[beside("p99_us", "99 of 100 within {}", "p99 {}")],
-        ..NOTHING
-    },
-    Extra {
-        workload: "pipeline",
-        beside: &[beside(
-            "speed_up",
-            "{} a plain loop on one core",
-            "{} a loop",
-        )],
-        ..NOTHING
-    },
-    Extra {
-        workload: "fan_out",
-        beside: &[beside("times_faster", "{} faster than one by one", "")],
-        ..NOTHING
-    },
-];
-
-const NOTHING: Extra = Extra {
-    workload: "",
-    article: "",
-    suffix: "",
-    beside: &[],
-    note: false,
-};
 
 const ARTICLE_MANAGEMENT: &str = "the OS (kernel)";
 /// Below this width there is no room for the article's words.
@@ -394,21 +303,6 @@ mod tests {
             .map(|line| line.chars().count())
             .max()
             .unwrap_or(0)
-    }
-
-    #[test]
-    fn what_stands_beside_a_headline_is_in_the_catalogue() {
-        for extra in EXTRAS {
-            let info = catalog::find(extra.workload);
-            let info = info.unwrap_or_else(|| panic!("no workload is named {}", extra.workload));
-            for (metric, words) in extra.beside {
-                assert!(
-                    info.metrics.iter().any(|known| known.name == *metric),
-                    "{metric}"
-                );
-                assert!(words.contains("{}"), "{words}");
-            }
-        }
     }
 
     #[test]

@@ -1,0 +1,94 @@
+//! `--predict`, with the answers piped in.
+
+use crate::run::Run;
+
+#[test]
+fn guesses_are_asked_for_kept_and_judged() {
+    let run = Run::new();
+    let args = [
+        "--predict",
+        "--quick",
+        "--reps",
+        "1",
+        "--workload",
+        "spawn_join",
+    ];
+    run.answer(&args, "nonsense\na\n").ended_with(0).says(&[
+        "How many function calls",
+        "a) about 10",
+        "step01 [pass]:",
+        "“nonsense” is none of the answers: a letter from a to e, please.",
+        "Your guesses",
+        "guessed about 10 · measured",
+        "Because a thread",
+        "Of 1:",
+    ]);
+    let kept = |run: &Run| {
+        run.json("predictions.json")["guesses"]
+            .as_array()
+            .expect("guesses")
+            .clone()
+    };
+    let guesses = kept(&run);
+    assert_eq!(guesses.len(), 1);
+    assert_eq!(
+        (&guesses[0]["question"], &guesses[0]["choice"]),
+        (&"creation".into(), &0.into())
+    );
+    let verdict = guesses[0]["verdict"].as_str().expect("a verdict");
+    // No thread is created in thirty function calls, however wide the spread.
+    assert!(["wrong", "close"].contains(&verdict), "{verdict}");
+
+    // An empty line keeps the guess of last time; another one replaces it, by its words as well as by its letter.
+    run.answer(&args, "\n")
+        .ended_with(0)
+        .says(&["step01 [a]:", "guessed about 10 · measured"]);
+    assert_eq!(kept(&run)[0]["choice"], 0);
+    run.answer(&args, "About 100,\n")
+        .ended_with(0)
+        .says(&["guessed about 100,000 or more · measured"]);
+    assert_eq!((kept(&run).len(), &kept(&run)[0]["choice"]), (1, &4.into()));
+}
+
+#[test]
+fn passing_is_allowed() {
+    let run = Run::new();
+    let args = [
+        "--predict",
+        "--quick",
+        "--reps",
+        "1",
+        "--workload",
+        "spawn_join",
+    ];
+    run.run(&args)
+        .ended_with(0)
+        .says(&["step01 [pass]:", "No guess was made."]);
+}
+
+#[test]
+fn a_guess_about_a_row_that_failed_is_inconclusive() {
+    let run = Run::with_fault("crash:spawn_join");
+    let args = ["--predict", "--quick", "--workload", "spawn_join"];
+    run.answer(&args, "b\n")
+        .ended_with(1)
+        .says(&["inconclusive: the process was ended by signal 11"]);
+    assert_eq!(
+        run.json("predictions.json")["guesses"][0]["verdict"],
+        "inconclusive"
+    );
+}
+
+#[test]
+fn damaged_guesses_are_not_overwritten() {
+    let run = Run::new();
+    std::fs::write(run.file("predictions.json"), "{").expect("a file");
+    let args = ["--predict", "--workload", "spawn_join"];
+    run.run(&args)
+        .ended_with(1)
+        .says(&["predictions.json is damaged; remove it to start afresh"]);
+    assert_eq!(
+        std::fs::read_to_string(run.file("predictions.json")).expect("a file"),
+        "{"
+    );
+}
