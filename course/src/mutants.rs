@@ -174,7 +174,7 @@ fn is_step(mutant: &Mutant, step: &str) -> bool {
 fn table<const N: usize>(head: [&str; N]) -> Table {
     let mut table = Table::new();
     table
-        .load_preset(UTF8_FULL_CONDENSED)
+        .load_style(UTF8_FULL_CONDENSED)
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_header(head);
     if !std::io::stdout().is_terminal() {
