@@ -36,6 +36,7 @@ use std::io;
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
+use std::sync::OnceLock;
 
 /// What handlers may use, beside the frame that the kernel itself writes.
 const HANDLER_ROOM: usize = 32 << 10;
@@ -95,7 +96,8 @@ impl AltStack {
         // vm.max_map_count. Kernels before 6.13 do not know the advice, and there the page is a mapping of its own.
         // SAFETY: the page is ours, and nothing is in it.
         let guarded = unsafe {
-            libc::madvise(mapping.as_ptr(), guard, MADV_GUARD_INSTALL) == 0
+            (libc::madvise(mapping.as_ptr(), guard, MADV_GUARD_INSTALL) == 0
+                && marks_are_kept(mapping, guard))
                 || libc::mprotect(mapping.as_ptr(), guard, libc::PROT_NONE) == 0
         };
         if guarded {
@@ -170,6 +172,16 @@ impl Drop for InstalledAltStack {
         // Unmapping a stack that is still installed would let the next signal write into whatever is mapped there then.
         assert_eq!(result, 0, "sigaltstack: {}", io::Error::last_os_error());
     }
+}
+
+/// Whether a guard that was marked is one: asked once, with the first. qemu's user mode answers yes to all advice that it
+/// does not know, and does nothing. So it is asked for the page itself, which cannot be had if it is a guard.
+fn marks_are_kept(guard: NonNull<c_void>, len: usize) -> bool {
+    static KEPT: OnceLock<bool> = OnceLock::new();
+    // SAFETY: the caller's page, and nothing is in it; at most it is filled with zeros.
+    *KEPT.get_or_init(|| unsafe {
+        libc::madvise(guard.as_ptr(), len, libc::MADV_POPULATE_READ) != 0
+    })
 }
 
 /// The size of a page in bytes: 4 KiB on x86-64; 4, 16 or 64 KiB on aarch64.

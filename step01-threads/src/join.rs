@@ -388,9 +388,11 @@ impl<T> JoinHandle<T> {
     /// True once the task has ended and [`JoinHandle::join`] would return at once.
     pub fn is_finished(&self) -> bool {
         match &self.inner {
-            // SAFETY: HANDLE_GONE is not set, so the allocation is there. Acquire: pairs with the setting of DONE.
             Inner::Started { header, .. } => {
-                unsafe { header.as_ref() }.state.load(Acquire) & DONE != 0
+                // SAFETY: HANDLE_GONE is not set, so the allocation is there.
+                let state = &unsafe { header.as_ref() }.state;
+                // Acquire: pairs with the setting of DONE.
+                state.load(Acquire) & DONE != 0
             }
             Inner::Failed(_) => true,
         }

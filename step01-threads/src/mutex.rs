@@ -334,6 +334,14 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
 /// std's cannot be, because a POSIX mutex must be unlocked by the thread that locked it. And here it must be possible:
 /// a task that parks with a guard on its stack may go on on another thread. Handing a guard to another task hands over
 /// the lock together with the data.
+///
+/// A guard gives access to the data, so sharing one between threads needs data that can be shared:
+///
+/// ```compile_fail,E0277
+/// fn share<T: Sync>(_: T) {}
+/// let mutex = step01::Mutex::new(std::cell::Cell::new(1));
+/// share(mutex.lock());
+/// ```
 #[must_use = "the mutex is unlocked when the guard is dropped"]
 pub struct MutexGuard<'a, T: ?Sized> {
     mutex: &'a Mutex<T>,

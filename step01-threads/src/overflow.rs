@@ -16,7 +16,8 @@
 //! For the same reason each thing it reads was written long before, in a form that is read without a lock:
 //!
 //! - the running thread's own stack: a thread-local that is initialised at compile time and has no destructor, so that
-//!   reading it is a plain load; written once, when the task starts
+//!   reading it is a plain load; written once, when the task starts, which in a shared library also makes sure that its
+//!   memory is there
 //! - the handlers of before: written once, before ours is installed
 //! - the [`Lookup`]s of later stages: a list of statics, only ever added to
 //!
@@ -223,7 +224,8 @@ fn find(address: usize) -> Option<Report> {
     None
 }
 
-/// Does with the signal what would have been done with it without us.
+/// Does with the signal what would have been done with it without us. Of the earlier handler's flags only the one that
+/// says how to call it is looked at; it runs with this handler's mask, and on the same stack.
 ///
 /// # Safety
 ///

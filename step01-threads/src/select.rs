@@ -33,7 +33,6 @@ use crate::channel::{Receiver, Sender, Source};
 use crate::lock::RawLock;
 use crate::park::{self, Wait};
 use crate::sync::random;
-use crate::unparker::Unparker;
 use crate::wait_queue::{Outcome, Ticket, Waiter};
 
 /// One operation that a select may do.
@@ -102,7 +101,7 @@ pub(crate) fn run(
             // SAFETY: the lock is held.
             let attempt = unsafe { arm.attempt() };
             drop(locked);
-            if let Some(end) = settle(attempt) {
+            if let Some(end) = attempt.settle() {
                 return Some((index, end));
             }
         }
@@ -142,7 +141,7 @@ fn wait(
         let attempt = unsafe { arms[index].attempt() };
         if !matches!(attempt, Attempt::WouldBlock) {
             drop(locked);
-            return match settle(attempt) {
+            return match attempt.settle() {
                 Some(end) => Waited::Decided(index, end),
                 None => Waited::LookAgain,
             };
@@ -170,18 +169,6 @@ fn wait(
     waited
 }
 // ANCHOR_END: run
-
-/// Ends an attempt outside the locks: tells the partner. None if there is nothing to end.
-fn settle(attempt: Attempt) -> Option<Outcome> {
-    match attempt {
-        Attempt::Done(partner) => {
-            partner.map(Unparker::unpark);
-            Some(Outcome::Done)
-        }
-        Attempt::Closed => Some(Outcome::Closed),
-        Attempt::WouldBlock => None,
-    }
-}
 
 /// Fisher and Yates: every order is equally likely.
 fn shuffle(order: &mut [usize]) {
@@ -326,9 +313,12 @@ unsafe impl<T> Arm for ChannelArm<'_, T> {
     }
 }
 
+/// A clock, and what makes its message a `T` (which is an `Instant`; see [`Source`]).
+type TypedClock<'a, T> = (&'a Clock, fn(Instant) -> T);
+
 /// An arm that is a clock, or never ready: no lock, no waiter, only a time.
 pub(crate) struct ClockArm<'a, T> {
-    clock: Option<(&'a Clock, fn(Instant) -> T)>,
+    clock: Option<TypedClock<'a, T>>,
     message: Cell<Option<Instant>>,
 }
 

@@ -74,6 +74,22 @@ pub(crate) enum Attempt {
     WouldBlock,
 }
 
+impl Attempt {
+    /// Ends an attempt once the lock is released: tells the partner. None if there was nothing to end.
+    pub(crate) fn settle(self) -> Option<Outcome> {
+        match self {
+            Attempt::Done(partner) => {
+                if let Some(partner) = partner {
+                    partner.unpark();
+                }
+                Some(Outcome::Done)
+            }
+            Attempt::Closed => Some(Outcome::Closed),
+            Attempt::WouldBlock => None,
+        }
+    }
+}
+
 /// How an operation that may wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
@@ -151,6 +167,15 @@ impl<T> State<T> {
 }
 // ANCHOR_END: attempts
 
+impl From<Outcome> for End {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Done => End::Done,
+            Outcome::Closed => End::Closed,
+        }
+    }
+}
+
 /// Which end of the channel an operation is on; picks the queue it waits in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
@@ -176,17 +201,17 @@ impl<T> Channel<T> {
         }
     }
 
-    /// Tries, and does not wait.
+    /// Tries, and does not wait. None if it would have had to.
     ///
     /// # Safety
     ///
     /// The slot is the caller's, and holds a value if and only if `side` is to send.
-    pub(crate) unsafe fn attempt(&self, side: Side, slot: &Slot<T>) -> Attempt {
+    pub(crate) unsafe fn attempt(&self, side: Side, slot: &Slot<T>) -> Option<Outcome> {
         let mut state = self.state.lock();
         // SAFETY: the caller's promise.
         let attempt = unsafe { state.attempt(side, slot) };
         drop(state);
-        attempt
+        attempt.settle()
     }
 
     // ANCHOR: operate
@@ -203,34 +228,23 @@ impl<T> Channel<T> {
     ) -> End {
         let mut state = self.state.lock();
         // SAFETY: the caller's promise.
-        match unsafe { state.attempt(side, slot) } {
-            Attempt::Done(partner) => {
-                drop(state);
-                partner.map(Unparker::unpark);
-                End::Done
-            }
-            Attempt::Closed => End::Closed,
-            Attempt::WouldBlock => {
-                let (queue, wait): (fn(&mut State<T>) -> &mut WaitQueue, _) = match side {
-                    Side::Send => (|state| &mut state.senders, Wait::Send),
-                    Side::Recv => (|state| &mut state.receivers, Wait::Recv),
-                };
-                let waiter = Waiter::new((slot as *const Slot<T>).cast(), 1);
-                let woken = block(
-                    &self.state,
-                    state,
-                    queue,
-                    &waiter,
-                    Place::Back,
-                    wait,
-                    deadline,
-                );
-                match woken {
-                    Woken::By(Outcome::Done) => End::Done,
-                    Woken::By(Outcome::Closed) => End::Closed,
-                    Woken::TimedOut => End::TimedOut,
-                }
-            }
+        let attempt = unsafe { state.attempt(side, slot) };
+        if !matches!(attempt, Attempt::WouldBlock) {
+            drop(state);
+            return match attempt.settle() {
+                Some(outcome) => End::from(outcome),
+                None => unreachable!("it would not block"),
+            };
+        }
+        let (queue, wait): (fn(&mut State<T>) -> &mut WaitQueue, _) = match side {
+            Side::Send => (|state| &mut state.senders, Wait::Send),
+            Side::Recv => (|state| &mut state.receivers, Wait::Recv),
+        };
+        let waiter = Waiter::new((slot as *const Slot<T>).cast(), 1);
+        let place = Place::Back;
+        match block(&self.state, state, queue, &waiter, place, wait, deadline) {
+            Woken::By(outcome) => End::from(outcome),
+            Woken::TimedOut => End::TimedOut,
         }
     }
     // ANCHOR_END: operate

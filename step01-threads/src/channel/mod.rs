@@ -14,14 +14,14 @@ use std::fmt;
 use std::iter::FusedIterator;
 use std::time::{Duration, Instant};
 
-use self::core::{Attempt, Channel, End, Side, Slot};
+use self::core::{Channel, End, Side, Slot};
 use self::error::{
     RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
 };
 use self::timed::Clock;
 use crate::park::{self, Wait};
 use crate::sync::Arc;
-use crate::unparker::Unparker;
+use crate::wait_queue::Outcome;
 
 /// A channel that holds up to `capacity` values; a send waits while it is full.
 ///
@@ -115,12 +115,9 @@ impl<T> Sender<T> {
         let slot = Slot::new(Some(value));
         // SAFETY: the slot is ours and holds a value.
         match unsafe { self.channel.attempt(Side::Send, &slot) } {
-            Attempt::Done(partner) => {
-                partner.map(Unparker::unpark);
-                Ok(())
-            }
-            Attempt::Closed => Err(TrySendError::Disconnected(taken(slot))),
-            Attempt::WouldBlock => Err(TrySendError::Full(taken(slot))),
+            Some(Outcome::Done) => Ok(()),
+            Some(Outcome::Closed) => Err(TrySendError::Disconnected(taken(slot))),
+            None => Err(TrySendError::Full(taken(slot))),
         }
     }
 
@@ -264,12 +261,9 @@ impl<T> Receiver<T> {
                 let slot = Slot::new(None);
                 // SAFETY: the slot is ours and empty.
                 match unsafe { channel.attempt(Side::Recv, &slot) } {
-                    Attempt::Done(partner) => {
-                        partner.map(Unparker::unpark);
-                        Ok(taken(slot))
-                    }
-                    Attempt::Closed => Err(TryRecvError::Disconnected),
-                    Attempt::WouldBlock => Err(TryRecvError::Empty),
+                    Some(Outcome::Done) => Ok(taken(slot)),
+                    Some(Outcome::Closed) => Err(TryRecvError::Disconnected),
+                    None => Err(TryRecvError::Empty),
                 }
             }
             Source::Clock { clock, message } => clock

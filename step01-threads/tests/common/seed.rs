@@ -3,7 +3,7 @@
 use proptest::test_runner::{Config, RngSeed};
 
 /// A configuration with `cases` cases and a seed that is printed: `SEED=… cargo test …` runs the same cases again.
-pub fn config(cases: u32) -> Config {
+pub(crate) fn config(cases: u32) -> Config {
     let seed = match std::env::var("SEED") {
         Ok(text) => text
             .parse()
