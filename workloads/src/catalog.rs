@@ -29,8 +29,7 @@ pub enum Group {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WorkersWanted {
-    /// One. The calling thread and what it starts then stay on one core, so that it means one on every stage, also
-    /// where each task has a thread of its own.
+    /// One, on one core: see [`Params::workers`].
     One,
     /// One for each core of the machine.
     All,
@@ -137,7 +136,9 @@ impl Size {
 pub struct Params {
     /// How much of it.
     pub size: Size,
-    /// How many workers the runtime has. With one, the process is held on one core.
+    /// How many workers the runtime has. The calling thread, and what it starts, is held on as many cores, so that a
+    /// number of workers means the same on every stage, also where each task has a thread of its own. What runs beside
+    /// the measured program is not held.
     pub workers: usize,
     /// Where load clients and slow services run.
     pub side: Side,
@@ -243,12 +244,9 @@ pub fn run<R: Runtime>(name: &str, rt: &R, params: &Params) -> Result<Outcome, S
             names.join(", ")
         )
     })?;
-    let _pinned = if params.workers == 1 && info.workers == WorkersWanted::One {
-        Some(Pinned::to_one_core().map_err(|e| format!("cannot pin to one core: {e}"))?)
-    } else {
-        None
-    };
-    dispatch(name, rt, params)
+    let _pinned = Pinned::to_cores(params.workers)
+        .map_err(|e| format!("cannot hold the process on {} cores: {e}", params.workers))?;
+    dispatch(info.name, rt, params)
 }
 
 /// The list: where an entry is, and the function that runs it.

@@ -6,12 +6,14 @@
 //! - [`conformance`]: the promises of the contract, one case each
 //! - [`catalog`]: what can be measured, and the call that does it; the workloads themselves are in `measured/`
 //! - [`programs`]: a web server, a data pipeline, concurrent calls
+//! - [`examples`]: the programs as something to watch; each stage's `examples/` call it
 //! - [`soak`]: everything at once, for a long time
 //! - [`side`]: what must run beside the measured program and not in it: load clients and slow services
 //! - [`testing`]: the watchdog, and one test for each workload
 
 pub mod catalog;
 pub mod conformance;
+pub mod examples;
 mod machine;
 mod measured;
 pub mod programs;

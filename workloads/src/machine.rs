@@ -4,43 +4,89 @@
 
 use std::fs;
 use std::io;
+use std::iter;
 use std::mem;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
-/// Holds the calling thread, and every thread that it starts from now on, on one core. Undone when dropped, for the
+/// Holds the calling thread, and every thread that it starts from now on, on some cores. Undone when dropped, for the
 /// calling thread.
 pub(crate) struct Pinned {
-    before: libc::cpu_set_t,
+    before: Cores,
 }
 
+/// The cores that this process was given, noted before any of its threads was pinned.
+static GIVEN: OnceLock<Cores> = OnceLock::new();
+
 impl Pinned {
-    /// Pins to the core that the thread is on.
-    pub(crate) fn to_one_core() -> io::Result<Pinned> {
-        // SAFETY: an all-zero cpu_set_t is the empty set, and both calls get its true size.
-        unsafe {
-            let mut before: libc::cpu_set_t = mem::zeroed();
-            if libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &mut before) != 0 {
-                return Err(io::Error::last_os_error());
-            }
-            let core = libc::sched_getcpu();
-            if core < 0 {
-                return Err(io::Error::last_os_error());
-            }
-            let mut one: libc::cpu_set_t = mem::zeroed();
-            libc::CPU_SET(core as usize, &mut one);
-            if libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &one) != 0 {
-                return Err(io::Error::last_os_error());
-            }
-            Ok(Pinned { before })
+    /// Pins to so many cores, the one that the thread is on among them; to all, if there are no more.
+    pub(crate) fn to_cores(n: usize) -> io::Result<Pinned> {
+        let before = Cores::of_this_thread()?;
+        GIVEN.get_or_init(|| before);
+        before.keep(n)?.pin()?;
+        Ok(Pinned { before })
+    }
+
+    /// Frees the calling thread for as long as the result lives, so that a process or a thread which it starts is free
+    /// as well.
+    pub(crate) fn undone() -> io::Result<Pinned> {
+        let before = Cores::of_this_thread()?;
+        if let Some(given) = GIVEN.get() {
+            given.pin()?;
         }
+        Ok(Pinned { before })
     }
 }
 
 impl Drop for Pinned {
     fn drop(&mut self) {
-        // SAFETY: the set is the one that the kernel gave us. It cannot fail with that, and a measurement is over.
-        unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &self.before) };
+        // The kernel has given us this set before, so it cannot refuse it now; and a measurement is over.
+        let _ = self.before.pin();
+    }
+}
+
+/// A set of cores.
+#[derive(Clone, Copy)]
+struct Cores(libc::cpu_set_t);
+
+impl Cores {
+    fn of_this_thread() -> io::Result<Cores> {
+        // SAFETY: an all-zero cpu_set_t is the empty set, and the call gets its true size.
+        unsafe {
+            let mut set: libc::cpu_set_t = mem::zeroed();
+            match libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &mut set) {
+                0 => Ok(Cores(set)),
+                _ => Err(io::Error::last_os_error()),
+            }
+        }
+    }
+
+    /// Holds the calling thread on these.
+    fn pin(&self) -> io::Result<()> {
+        // SAFETY: the set is valid for as long as it is borrowed, and the call gets its true size.
+        match unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &self.0) } {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+
+    /// `n` of these, the one that the calling thread is on first.
+    fn keep(&self, n: usize) -> io::Result<Cores> {
+        // SAFETY: it only asks.
+        let here = unsafe { libc::sched_getcpu() };
+        let here = usize::try_from(here).map_err(|_| io::Error::last_os_error())?;
+        // SAFETY: `core` is below the number of bits in the set.
+        let has = |core: &usize| unsafe { libc::CPU_ISSET(*core, &self.0) };
+        let others = (0..libc::CPU_SETSIZE as usize).filter(|core| *core != here);
+        let chosen = iter::once(here).chain(others).filter(has).take(n.max(1));
+        // SAFETY: an all-zero cpu_set_t is the empty set.
+        let mut kept: libc::cpu_set_t = unsafe { mem::zeroed() };
+        for core in chosen {
+            // SAFETY: as above.
+            unsafe { libc::CPU_SET(core, &mut kept) };
+        }
+        Ok(Cores(kept))
     }
 }
 
@@ -229,10 +275,18 @@ mod tests {
     fn pinning_is_undone() {
         let cores = || std::thread::available_parallelism().unwrap().get();
         let before = cores();
-        let pinned = Pinned::to_one_core().unwrap();
+        let pinned = Pinned::to_cores(1).unwrap();
+        assert_eq!(cores(), 1);
+        assert_eq!(std::thread::spawn(cores).join().unwrap(), 1, "inherited");
+        let free = Pinned::undone().unwrap();
+        assert_eq!(cores(), before);
+        drop(free);
         assert_eq!(cores(), 1);
         drop(pinned);
         assert_eq!(cores(), before);
+        let all = Pinned::to_cores(10_000).unwrap();
+        assert_eq!(cores(), before, "there are no more than all");
+        drop(all);
     }
 
     #[test]

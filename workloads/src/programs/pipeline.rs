@@ -209,15 +209,26 @@ pub fn sequentially(files: &[PathBuf], passes: usize) -> io::Result<Statistics> 
 /// If the workspace is no longer where it was compiled.
 pub fn corpus() -> io::Result<Vec<PathBuf>> {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let root = manifest.parent().unwrap_or(manifest);
-    // What is built or hidden is not part of it; `book/book` is where the book is built.
+    texts_below(manifest.parent().unwrap_or(manifest))
+}
+
+/// The `.rs` and `.md` files below a folder, in a fixed order. What is hidden is left out, and what is built: folders
+/// that are named `target`, and the `book` in a folder that is named so (where mdbook puts its pages).
+///
+/// # Errors
+///
+/// If the folder cannot be read, or there is no such file in it.
+pub fn texts_below(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let wanted = |entry: &walkdir::DirEntry| {
         let name = entry.file_name().to_string_lossy();
-        let built = name == "target" || entry.path() == root.join("book/book");
+        let built = name == "target" || entry.path().ends_with("book/book");
         entry.depth() == 0 || !(built || name.starts_with('.'))
     };
     let mut files = Vec::new();
-    for entry in walkdir::WalkDir::new(root).into_iter().filter_entry(wanted) {
+    for entry in walkdir::WalkDir::new(folder)
+        .into_iter()
+        .filter_entry(wanted)
+    {
         let entry = entry?;
         let extension = entry.path().extension().and_then(|e| e.to_str());
         if entry.file_type().is_file() && matches!(extension, Some("rs" | "md")) {
@@ -228,7 +239,7 @@ pub fn corpus() -> io::Result<Vec<PathBuf>> {
     if files.is_empty() {
         return Err(io::Error::new(
             io::ErrorKind::NotFound,
-            format!("no .rs or .md file below {}", root.display()),
+            format!("no .rs or .md file below {}", folder.display()),
         ));
     }
     Ok(files)

@@ -41,7 +41,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use step01::Receiver;
 
-use crate::machine;
+use crate::machine::{self, Pinned};
 
 pub(crate) use load::{Load, LoadReport, Talk};
 pub(crate) use services::{ServiceSpec, Services, ServicesReport, answer_of};
@@ -198,6 +198,8 @@ impl fmt::Debug for Running {
 /// Starts `role`. Blocks the OS thread for a moment: call it from plain threads.
 pub(crate) fn start(side: Side, role: Role) -> Result<Running, String> {
     let failed = |e: io::Error| format!("cannot start the side process: {e}");
+    // The measured program may be held on few cores; what runs beside it is not part of it.
+    let _free = Pinned::undone().map_err(failed)?;
     match side {
         Side::Process => {
             let role = serde_json::to_string(&role).map_err(|e| e.to_string())?;
