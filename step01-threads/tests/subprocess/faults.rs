@@ -102,11 +102,11 @@ fn overflow_by_a_large_frame() {
         // SAFETY: none; this is the fault that is to be reported.
         unsafe { ptr::write_volatile(below as *mut u8, 1) };
     });
-    // The kernel maps downwards, so the next task's stack is what lies below the guard.
+    // Linux maps downwards, so the next task's stack is what lies below the guard.
     let above = told.recv().unwrap();
     let low = rt.spawn(move || {
         let here = 0u8;
-        println!("below by {}", above - (&raw const here as usize));
+        println!("apart by {}", above.abs_diff(&raw const here as usize));
         gate.wait();
     });
     let _ = (high.join(), low.join());
