@@ -10,7 +10,7 @@ use std::io;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -340,7 +340,46 @@ fn results_are_dropped_before_the_scope_ends() {
     assert_eq!(drops.into_inner(), 4 * 200);
 }
 
-/// The same for a runtime that has run the task before `spawn` returns, and for one that never runs it.
+/// The only task drops its own result, since the handle is gone, and takes its time over it: time in which a scope that
+/// did not wait for that would be over.
+#[test]
+fn the_last_result_is_dropped_before_the_scope_ends() {
+    #[derive(Default)]
+    struct Seen {
+        scope_is_over: AtomicBool,
+        dropped: AtomicBool,
+    }
+    struct Slow(Arc<Seen>);
+    impl Drop for Slow {
+        fn drop(&mut self) {
+            for _ in 0..2_000 {
+                if self.0.scope_is_over.load(SeqCst) {
+                    return;
+                }
+                thread::yield_now();
+            }
+            self.0.dropped.store(true, SeqCst);
+        }
+    }
+    for _ in 0..20 {
+        let seen = Arc::new(Seen::default());
+        scope(&Threads::new(), |s| {
+            let (go, may_go) = mpsc::channel::<()>();
+            let result = Slow(seen.clone());
+            drop(s.spawn(move || {
+                may_go.recv().unwrap_err();
+                result
+            }));
+            drop(go);
+        });
+        seen.scope_is_over.store(true, SeqCst);
+        let dropped = seen.dropped.load(SeqCst);
+        assert!(dropped, "the scope was over before the result was dropped");
+    }
+}
+
+/// What is borrowed is good for as long as it must be with a runtime that has run the task before `spawn` returns, and
+/// for one that never runs it.
 #[test]
 fn results_and_closures_are_dropped_whatever_the_runtime_does() {
     let drops = AtomicUsize::new(0);

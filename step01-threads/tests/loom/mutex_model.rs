@@ -37,17 +37,40 @@ fn two_tasks() {
 }
 
 // ANCHOR: overtaken
-/// Twice each: the one that is woken may find the mutex taken again, queues up in front, and is handed the mutex.
+/// One locks three times, the other once. In some executions the other one is woken by the first unlock, finds the mutex
+/// taken again, queues up in front and is handed the mutex by the second unlock, just when the third lock is tried.
 #[test]
 fn overtaken_once() {
     explore(
         "mutex, overtaken and handed over",
+        Bound::Preemptions(3),
+        400,
+        || {
+            let mutex = Arc::new(Mutex::new(0));
+            let other = thread::spawn({
+                let mutex = mutex.clone();
+                move || *mutex.lock() += 1
+            });
+            for _ in 0..3 {
+                *mutex.lock() += 1;
+            }
+            other.join().unwrap();
+            assert_eq!(*mutex.lock(), 4);
+        },
+    );
+}
+// ANCHOR_END: overtaken
+
+/// Twice each: every way into the queue and out of it.
+#[test]
+fn two_tasks_twice() {
+    explore(
+        "mutex, two tasks, twice",
         Bound::Preemptions(4),
         1_500,
         || count_to(2, 2),
     );
 }
-// ANCHOR_END: overtaken
 
 /// Three: one is coming while another one is queued.
 #[test]
