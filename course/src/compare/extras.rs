@@ -38,12 +38,12 @@ const fn beside(metric: &'static str, words: &'static str, short: &'static str) 
 pub(crate) const EXTRAS: &[Extra] = &[
     Extra {
         workload: "spawn_join",
-        article: "high: slow to create",
+        article: "slow to create",
         ..NOTHING
     },
     Extra {
         workload: "memory",
-        article: "large and fixed: 1–2 MB",
+        article: "large, fixed: 1–2 MB",
         beside: &[
             beside("page_tables_per_task", "+ {} of page tables", "+ {} tables"),
             beside("kernel_per_task", "+ {} in the kernel", "+ {} kernel"),
@@ -53,7 +53,7 @@ pub(crate) const EXTRAS: &[Extra] = &[
     },
     Extra {
         workload: "switch",
-        article: "slow: the OS intervenes",
+        article: "slow, in the OS",
         ..NOTHING
     },
     Extra {
@@ -70,7 +70,7 @@ pub(crate) const EXTRAS: &[Extra] = &[
     },
     Extra {
         workload: "web_server",
-        article: "impossible with OS threads",
+        article: "“impossible”",
         beside: &[beside("p99_us", "99 of 100 within {}", "p99 {}")],
         ..NOTHING
     },

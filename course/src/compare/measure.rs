@@ -10,154 +10,61 @@
 
 use std::time::{Duration, Instant};
 
-use workloads::catalog::{Better, Info, Sample};
+use workloads::catalog::Info;
 
+use super::cell::{Cell, Row};
 use super::child::{self, Ended};
+use super::plan::Plan;
 use super::progress::Progress;
 use super::repetition::{self, Scale};
-use super::results::{Direction, Measurement, Status};
-use super::stats::Summary;
+use super::results::{Measurement, Status};
 use crate::stages::Stage;
 
-/// What to measure.
-#[derive(Clone)]
-pub(crate) struct Plan {
-    /// The columns.
-    pub(crate) stages: Vec<&'static Stage>,
-    /// The rows.
-    pub(crate) workloads: Vec<&'static Info>,
-    /// How much of each.
-    pub(crate) scale: Scale,
-    /// How many workers, for workloads that take all.
-    pub(crate) workers: usize,
-    /// How many repetitions, if the user has said so.
-    pub(crate) reps: Option<u32>,
-    /// After this long no further round begins for a row.
-    pub(crate) budget: Option<Duration>,
-    /// When to give up on a repetition, if the user has said so.
-    pub(crate) timeout: Option<Duration>,
+/// Where repetitions are made, and the clock by which they are budgeted.
+trait Laboratory {
+    /// Makes one repetition; calls `tick` now and then.
+    fn repeat(
+        &mut self,
+        args: &repetition::Args,
+        timeout: Duration,
+        tick: &mut dyn FnMut(),
+    ) -> Ended;
+    /// How long it has been measured so far.
+    fn elapsed(&self) -> Duration;
 }
 
-impl Plan {
-    /// How often a row is to be repeated, if time allows.
-    pub(crate) fn reps(&self, info: &Info) -> u32 {
-        let usual = match self.scale {
-            Scale::Test | Scale::Quick => info.default_reps.min(3),
-            Scale::Default | Scale::Full => info.default_reps,
-        };
-        self.reps.unwrap_or(usual).max(1)
-    }
-
-    /// About how long one repetition of a row takes, before it has been seen.
-    fn guess(&self, info: &Info) -> Duration {
-        let scale = match self.scale {
-            Scale::Test => 0.05,
-            Scale::Quick => 0.3,
-            Scale::Default => 1.0,
-            Scale::Full => 3.0,
-        };
-        // Starting and ending the process comes on top.
-        Duration::from_secs_f64(info.cost * scale + 0.01)
-    }
-
-    fn timeout(&self, info: &Info) -> Duration {
-        let usual = self.guess(info) * 20;
-        self.timeout.unwrap_or(usual.max(Duration::from_secs(30)))
-    }
-
-    /// About how long all of it takes.
-    pub(crate) fn estimate(&self) -> Duration {
-        let row = |info: &&'static Info| self.guess(info) * self.reps(info);
-        let once = |info: &&'static Info| self.guess(info);
-        let stages = self.stages.len() as u32;
-        let all = self.workloads.iter().map(row).sum::<Duration>() * stages;
-        let first_round = self.workloads.iter().map(once).sum::<Duration>() * stages;
-        match self.budget {
-            Some(budget) => all.min(budget.max(first_round)),
-            None => all,
-        }
-    }
+/// Each repetition a child process.
+struct Children {
+    begin: Instant,
 }
 
-/// One cell of the table while it is being measured.
-struct Cell {
-    stage: &'static Stage,
-    reps: Vec<Vec<Sample>>,
-    took: Vec<Duration>,
-    /// Once there is one, the cell is not repeated.
-    end: Option<(Status, String)>,
-}
-
-/// A row: one workload on all stages.
-struct Row {
-    info: &'static Info,
-    wanted: u32,
-    cells: Vec<Cell>,
-}
-
-impl Cell {
-    fn new(stage: &'static Stage) -> Cell {
-        Cell {
-            stage,
-            reps: Vec::new(),
-            took: Vec::new(),
-            end: None,
-        }
+impl Laboratory for Children {
+    fn repeat(
+        &mut self,
+        args: &repetition::Args,
+        timeout: Duration,
+        tick: &mut dyn FnMut(),
+    ) -> Ended {
+        child::run(args, timeout, tick)
     }
 
-    /// About how long the next repetition will take.
-    fn usual(&self, guess: Duration) -> Duration {
-        if self.end.is_some() {
-            return Duration::ZERO;
-        }
-        match self.took.len() as u32 {
-            0 => guess,
-            n => self.took.iter().sum::<Duration>() / n,
-        }
-    }
-
-    fn take(&mut self, info: &Info, ended: Ended, took: Duration) {
-        self.took.push(took);
-        match ended {
-            Ended::Measured(samples) => match check(info, &samples) {
-                Ok(()) => self.reps.push(samples),
-                Err(reason) => self.end = Some((Status::Failed, reason)),
-            },
-            Ended::Skipped(reason) => self.end = Some((Status::Skipped, reason)),
-            Ended::Failed(reason) => self.end = Some((Status::Failed, reason)),
-        }
-    }
-}
-
-/// A workload may report only what the catalogue says it does, in the units that it names.
-fn check(info: &Info, samples: &[Sample]) -> Result<(), String> {
-    let headline = info.metrics.iter().find(|metric| metric.headline);
-    for sample in samples {
-        let Some(metric) = info
-            .metrics
-            .iter()
-            .find(|metric| metric.name == sample.metric)
-        else {
-            return Err(format!(
-                "it reported {:?}, which is none of its metrics",
-                sample.metric
-            ));
-        };
-        if metric.unit != sample.unit || !sample.value.is_finite() {
-            let (value, unit) = (sample.value, &sample.unit);
-            return Err(format!("it reported {} as {value} {unit}", sample.metric));
-        }
-    }
-    match headline {
-        Some(metric) if !samples.iter().any(|sample| sample.metric == metric.name) => {
-            Err(format!("it did not report {}", metric.name))
-        }
-        _ => Ok(()),
+    fn elapsed(&self) -> Duration {
+        self.begin.elapsed()
     }
 }
 
 /// Measures everything and returns one entry for each stage, workload and metric.
 pub(crate) fn measure(plan: &Plan, progress: &mut Progress) -> Vec<Measurement> {
+    let children = Children {
+        begin: Instant::now(),
+    };
+    let rows = run(plan, children, progress);
+    progress.finish();
+    rows.iter().flat_map(|row| row.measurements(plan)).collect()
+}
+
+/// Makes the warm-up and all rounds.
+fn run(plan: &Plan, laboratory: impl Laboratory, progress: &mut Progress) -> Vec<Row> {
     let cells = || plan.stages.iter().map(|stage| Cell::new(stage)).collect();
     let row = |info: &&'static Info| Row {
         info,
@@ -167,7 +74,7 @@ pub(crate) fn measure(plan: &Plan, progress: &mut Progress) -> Vec<Measurement> 
     let mut run = Run {
         plan,
         rows: plan.workloads.iter().map(row).collect(),
-        begin: Instant::now(),
+        laboratory,
     };
     run.warm_up(progress);
     let rounds = run.rows.iter().map(|row| row.wanted).max().unwrap_or(0);
@@ -180,20 +87,16 @@ pub(crate) fn measure(plan: &Plan, progress: &mut Progress) -> Vec<Measurement> 
             }
         }
     }
-    progress.finish();
     run.rows
-        .iter()
-        .flat_map(|row| row.measurements(plan))
-        .collect()
 }
 
-struct Run<'a> {
+struct Run<'a, L> {
     plan: &'a Plan,
     rows: Vec<Row>,
-    begin: Instant,
+    laboratory: L,
 }
 
-impl Run<'_> {
+impl<L: Laboratory> Run<'_, L> {
     /// One repetition of the first row on each stage that does not count. It brings the program into memory and the
     /// cores out of their sleep.
     fn warm_up(&mut self, progress: &mut Progress) {
@@ -206,7 +109,10 @@ impl Run<'_> {
                 ..request(self.plan, row.info, cell.stage)
             };
             progress.begin(format!("{} warming up", cell.stage.name), Duration::ZERO);
-            let ended = child::run(&args, self.plan.timeout(row.info), || progress.tick());
+            let timeout = self.plan.timeout(row.info);
+            let ended = self
+                .laboratory
+                .repeat(&args, timeout, &mut || progress.tick());
             if let Ended::Failed(reason) = ended {
                 cell.end = Some((Status::Failed, reason));
             }
@@ -224,7 +130,7 @@ impl Run<'_> {
         };
         let guess = self.plan.guess(row.info);
         let usual: Duration = row.cells.iter().map(|cell| cell.usual(guess)).sum();
-        round == 0 || self.begin.elapsed() + usual <= budget
+        round == 0 || self.laboratory.elapsed() + usual <= budget
     }
 
     fn repeat(&mut self, row: usize, stage: usize, progress: &mut Progress) {
@@ -237,9 +143,13 @@ impl Run<'_> {
         let what = format!("{} {}, {number} of {wanted}", cell.stage.name, info.name);
         progress.begin(what, self.rest());
         let args = request(self.plan, info, cell.stage);
-        let start = Instant::now();
-        let ended = child::run(&args, self.plan.timeout(info), || progress.tick());
-        self.rows[row].cells[stage].take(info, ended, start.elapsed());
+        let start = self.laboratory.elapsed();
+        let timeout = self.plan.timeout(info);
+        let ended = self
+            .laboratory
+            .repeat(&args, timeout, &mut || progress.tick());
+        let took = self.laboratory.elapsed() - start;
+        self.rows[row].cells[stage].take(info, ended, took);
     }
 
     /// About how long everything that is still to be done will take.
@@ -254,7 +164,7 @@ impl Run<'_> {
         };
         let all = self.rows.iter().map(of_row).sum::<Duration>();
         match self.plan.budget {
-            Some(budget) => all.min(budget.saturating_sub(self.begin.elapsed())),
+            Some(budget) => all.min(budget.saturating_sub(self.laboratory.elapsed())),
             None => all,
         }
     }
@@ -269,65 +179,178 @@ fn request(plan: &Plan, info: &Info, stage: &Stage) -> repetition::Args {
     }
 }
 
-impl Row {
-    /// What is written down about this row: an entry for each stage and metric, whatever happened.
-    fn measurements(&self, plan: &Plan) -> Vec<Measurement> {
-        let of_cell = |cell: &Cell| -> Vec<Measurement> {
-            let entry = |metric| self.measurement(plan, cell, metric);
-            self.info.metrics.iter().map(entry).collect()
-        };
-        self.cells.iter().flat_map(of_cell).collect()
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::collections::HashMap;
+    use std::rc::Rc;
+
+    use proptest::prelude::*;
+    use workloads::catalog::{self, MetricInfo, Sample};
+
+    use super::*;
+    use crate::stages;
+
+    /// What a test sees: each repetition that counts, as `stage/workload`, in the order in which they were made.
+    type Log = Rc<RefCell<Vec<String>>>;
+
+    /// No children: time passes as the test says, and so do things go wrong.
+    struct Fake {
+        time: Duration,
+        /// Seconds that a repetition of each row takes.
+        costs: HashMap<&'static str, f64>,
+        log: Log,
+        /// From this repetition on the workload fails.
+        fails: Option<(&'static str, usize)>,
     }
 
-    fn measurement(
-        &self,
-        plan: &Plan,
-        cell: &Cell,
-        metric: &workloads::catalog::MetricInfo,
-    ) -> Measurement {
-        // A stage that fails one time in three has no number.
-        let kept: &[Vec<Sample>] = if cell.end.is_some() { &[] } else { &cell.reps };
-        let of_metric = |sample: &&Sample| sample.metric == metric.name;
-        let samples: Vec<&Sample> = kept.iter().flatten().filter(of_metric).collect();
-        let values: Vec<f64> = samples.iter().map(|sample| sample.value).collect();
-        let summary = Summary::of(&values);
-        let (status, reason) = match (&cell.end, summary) {
-            (Some((status, reason)), _) => (*status, Some(reason.clone())),
-            (None, Some(_)) => (Status::Ok, None),
-            (None, None) => (
-                Status::Skipped,
-                Some("this stage does not report it".to_owned()),
-            ),
-        };
-        Measurement {
-            stage: cell.stage.name.to_owned(),
-            workload: self.info.name.to_owned(),
-            metric: metric.name.to_owned(),
-            title: metric.title.to_owned(),
-            headline: metric.headline,
-            unit: metric.unit.to_owned(),
-            better: match metric.better {
-                Better::Lower => Direction::Lower,
-                Better::Higher => Direction::Higher,
-            },
-            value: summary.map(|summary| summary.median),
-            min: summary.map(|summary| summary.min),
-            max: summary.map(|summary| summary.max),
-            n: values.len(),
-            note: summary.and_then(|summary| typical_note(&samples, summary.median)),
-            samples: values,
-            workers: repetition::workers(self.info, plan.workers),
-            status,
-            reason,
+    impl Laboratory for Fake {
+        fn repeat(&mut self, args: &repetition::Args, _: Duration, _: &mut dyn FnMut()) -> Ended {
+            let info = catalog::find(&args.workload).unwrap();
+            if args.size == Scale::Test {
+                return Ended::Measured(Vec::new());
+            }
+            self.time += Duration::from_secs_f64(self.costs[info.name]);
+            let name = format!("{}/{}", args.stage, args.workload);
+            self.log.borrow_mut().push(name.clone());
+            let made = self
+                .log
+                .borrow()
+                .iter()
+                .filter(|made| **made == name)
+                .count();
+            if self
+                .fails
+                .is_some_and(|(name, from)| name == info.name && made >= from)
+            {
+                return Ended::Failed("as told".to_owned());
+            }
+            let sample = |metric: &MetricInfo| Sample {
+                metric: metric.name.to_owned(),
+                unit: metric.unit.to_owned(),
+                value: made as f64,
+                note: Some(format!("repetition {made}")),
+            };
+            Ended::Measured(info.metrics.iter().map(sample).collect())
+        }
+
+        fn elapsed(&self) -> Duration {
+            self.time
         }
     }
-}
 
-/// The note of the sample that is nearest to the median.
-fn typical_note(samples: &[&Sample], median: f64) -> Option<String> {
-    let distance = |sample: &&&Sample| (sample.value - median).abs();
-    let nearest = samples
-        .iter()
-        .min_by(|a, b| distance(a).total_cmp(&distance(b)));
-    nearest.and_then(|sample| sample.note.clone())
+    fn plan(workloads: &[&str], stages: usize, budget: Option<f64>) -> Plan {
+        let workloads = workloads.iter().map(|name| catalog::find(name).unwrap());
+        Plan {
+            stages: vec![&stages::all()[0]; stages],
+            workloads: workloads.collect(),
+            scale: Scale::Default,
+            workers: 2,
+            reps: None,
+            budget: budget.map(Duration::from_secs_f64),
+            timeout: None,
+        }
+    }
+
+    fn fake(costs: &[(&'static str, f64)]) -> (Fake, Log) {
+        let log = Log::default();
+        let fake = Fake {
+            time: Duration::ZERO,
+            costs: costs.iter().copied().collect(),
+            log: log.clone(),
+            fails: None,
+        };
+        (fake, log)
+    }
+
+    fn progress() -> Progress {
+        Progress::new(Duration::ZERO)
+    }
+
+    #[test]
+    fn rows_take_turns_and_so_do_their_stages() {
+        let mut plan = plan(&["spawn_join", "switch"], 2, None);
+        plan.reps = Some(2);
+        let (fake, log) = fake(&[("spawn_join", 1.0), ("switch", 1.0)]);
+        run(&plan, fake, &mut progress());
+        let round = [
+            "step01/spawn_join",
+            "step01/spawn_join",
+            "step01/switch",
+            "step01/switch",
+        ];
+        assert_eq!(*log.borrow(), [round, round].concat());
+    }
+
+    #[test]
+    fn a_row_that_fails_once_has_no_number_and_is_not_repeated() {
+        let mut plan = plan(&["spawn_join", "switch"], 1, None);
+        plan.reps = Some(4);
+        let (mut fake, log) = fake(&[("spawn_join", 1.0), ("switch", 1.0)]);
+        fake.fails = Some(("switch", 2));
+        let rows = run(&plan, fake, &mut progress());
+        assert_eq!(
+            log.borrow()
+                .iter()
+                .filter(|name| *name == "step01/switch")
+                .count(),
+            2
+        );
+        let results: Vec<Measurement> = rows
+            .iter()
+            .flat_map(|row| row.measurements(&plan))
+            .collect();
+        for result in results {
+            let (status, n) = match result.workload.as_str() {
+                "switch" => (Status::Failed, 0),
+                _ => (Status::Ok, 4),
+            };
+            assert_eq!(
+                (result.status, result.n, result.samples.len()),
+                (status, n, n),
+                "{result:?}"
+            );
+            assert_eq!(result.value.is_some(), status == Status::Ok);
+        }
+    }
+
+    #[test]
+    fn a_note_is_that_of_the_middle_repetition() {
+        let mut plan = plan(&["alive"], 1, None);
+        plan.reps = Some(5);
+        let (fake, _) = fake(&[("alive", 1.0)]);
+        let rows = run(&plan, fake, &mut progress());
+        let headline = &rows[0].measurements(&plan)[0];
+        assert_eq!(
+            (headline.value, headline.note.as_deref()),
+            (Some(3.0), Some("repetition 3"))
+        );
+    }
+
+    proptest! {
+        /// Whatever things cost: no row is left out, stages are treated alike, and the time is kept to.
+        #[test]
+        fn repetitions_are_cut_and_rows_are_not(
+            costs in prop::collection::vec(0.01f64..30.0, 4),
+            stages in 1usize..6,
+            budget in 1.0f64..200.0,
+        ) {
+            let names = ["spawn_join", "switch", "memory", "alive"];
+            let costs: Vec<_> = names.into_iter().zip(costs).collect();
+            let plan = plan(&names, stages, Some(budget));
+            let (fake, log) = fake(&costs);
+            let rows = run(&plan, fake, &mut progress());
+            for row in &rows {
+                let n: Vec<usize> = row.cells.iter().map(|cell| cell.reps.len()).collect();
+                prop_assert!(n[0] >= 1 && n[0] <= row.wanted as usize);
+                prop_assert!(n.iter().all(|other| *other == n[0]), "{n:?}");
+            }
+            let cost = |name: &String| {
+                costs.iter().find(|(known, _)| name.ends_with(known)).map_or(0.0, |(_, cost)| *cost)
+            };
+            let spent: f64 = log.borrow().iter().map(cost).sum();
+            let first_round: f64 = costs.iter().map(|(_, cost)| cost * stages as f64).sum();
+            prop_assert!(spent <= budget.max(first_round) + 1e-6, "{spent}");
+        }
+    }
 }

@@ -1,17 +1,19 @@
 //! `course compare`: measures the stages on this machine and prints them side by side.
 //!
-//! The order of things: what was asked for ([`args`]), the machine ([`machine`], [`yardsticks`]), the measuring
-//! ([`measure`] decides what runs, [`child`] runs it in a process of its own, [`repetition`] is that process), and what
-//! is shown: [`table`], [`story`], and with `--predict` the guesses ([`predict`]). All of them work on the types of
-//! [`results`], which is also what the JSON file holds.
+//! The order of things: what was asked for ([`args`], [`plan`]), the machine ([`machine`], [`yardsticks`]), the measuring
+//! ([`measure`] decides what runs next, [`child`] runs it in a process of its own, [`repetition`] is that process, [`cell`]
+//! keeps what came out), and what is shown: [`table`], [`story`], and with `--predict` the guesses ([`predict`]). All
+//! of them work on the types of [`results`], which is also what the JSON file holds.
 
 pub(crate) mod args;
+mod cell;
 mod child;
 mod extras;
 mod listing;
 mod machine;
 mod measure;
 mod noise;
+mod plan;
 mod predict;
 mod progress;
 pub(crate) mod repetition;
@@ -35,7 +37,7 @@ use workloads::catalog::{self, Group, Info};
 
 pub(crate) use args::{Args, LONG_ABOUT};
 use machine::{CpuTime, Machine};
-use measure::Plan;
+use plan::Plan;
 use progress::Progress;
 use repetition::Scale;
 use results::{Column, Report, Settings};

@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::machine::Machine;
-use super::measure::Plan;
+use super::plan::Plan;
 use super::results::{Column, Measurement, Report};
 use super::screen::Screen;
 use super::units;
@@ -177,15 +177,19 @@ fn memory(report: &Report) -> Option<String> {
         metric("page_tables_per_task")?,
         metric("reserved_per_task")?,
     );
+    // Read off the whole machine, so it can come out as anything.
+    let kernel = metric("kernel_per_task").filter(|kernel| *kernel > 0.0);
     let bytes = |value| units::quantity(value, "bytes");
-    let spent = resident + tables;
-    let part = match reserved / spent {
+    let in_kernel = kernel.map_or(String::new(), |kernel| {
+        format!(", and about {} in the kernel", bytes(kernel))
+    });
+    let part = match reserved / (resident + tables + kernel.unwrap_or(0.0)) {
         part if part >= 2.0 => format!("one part in {}", units::times(part)),
         _ => "much of it".to_owned(),
     };
     Some(format!(
-        "The article gives a thread 1 to 2 MB. That is what it reserves: {} of addresses. What it uses, parked, is {} of \
-         memory and {} of page tables: {part}.",
+        "The article gives a thread 1 to 2 MB. That is what it reserves: {} of addresses. What it really takes while it \
+         is parked is {} of memory, {} of page tables{in_kernel}: {part}.",
         bytes(reserved),
         bytes(resident),
         bytes(tables),
@@ -210,23 +214,33 @@ fn alive(report: &Report) -> Option<String> {
 /// What a switch costs, and what it costs on top to wait for each other.
 fn waiting(report: &Report) -> Option<String> {
     let switch = threads(report, "switch", "ns_per_switch")?;
-    let one = threads(report, "ping_pong", "ns_per_round_trip")?;
-    let all = threads(report, "ping_pong_2", "ns_per_round_trip")?;
+    let trip = |workload| {
+        report
+            .metric(THREADS, workload, "ns_per_round_trip")?
+            .summary()
+    };
+    let (one, all) = (trip("ping_pong")?, trip("ping_pong_2")?);
     let ns = |value| units::quantity(value, "ns");
-    let comparison = match all / one {
-        ratio if ratio > 1.25 => format!(
-            "{} times as much: waking a core that sleeps is dearer than switching",
-            units::times(ratio)
-        ),
-        ratio if ratio < 0.8 => format!("{} of it", percent(ratio)),
-        _ => "about the same".to_owned(),
+    let ratio = all.median / one.median;
+    // What the repetitions support at the least and at the most.
+    let (least, most) = (all.min / one.max, all.max / one.min);
+    let comparison = match ratio {
+        ratio if least > 1.0 => {
+            let times = units::times(ratio);
+            format!(
+                "{times} times as much: to wake a core that sleeps is dearer than to switch on one that is awake"
+            )
+        }
+        ratio if most < 1.0 => format!("{:.0} % of it", ratio * 100.0),
+        0.8..1.25 => "about the same".to_owned(),
+        _ => "but the repetitions differ too widely to call that a difference".to_owned(),
     };
     Some(format!(
         "A switch between two threads takes {}. A round trip over a channel, where each really waits for the other, takes \
          {} on one core; on all cores it takes {}, {comparison}.",
         ns(switch),
-        ns(one),
-        ns(all),
+        ns(one.median),
+        ns(all.median),
     ))
 }
 
@@ -294,10 +308,6 @@ pub(crate) fn ended_by_system(count: &Measurement) -> bool {
     note.is_some_and(|note| note.starts_with("stopped by the system"))
 }
 
-fn percent(share: f64) -> String {
-    format!("{:.0} %", share * 100.0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::results::tests::report;
@@ -346,6 +356,7 @@ mod tests {
         assert!(trip(300.0).contains("3.0 times as much"), "{}", trip(300.0));
         assert!(trip(50.0).contains("50 % of it"), "{}", trip(50.0));
         assert!(trip(105.0).contains("about the same"), "{}", trip(105.0));
+        assert!(trip(127.0).contains("differ too widely"), "{}", trip(127.0));
 
         let gains = report(&["step01", "step05"], |stage, _, _| {
             if stage == "step01" { 400.0 } else { 4.0 }

@@ -17,12 +17,14 @@ use super::units;
 const ARTICLE_MANAGEMENT: &str = "the OS (kernel)";
 /// Below this width there is no room for the article's words.
 const WIDTH_FOR_ARTICLE: usize = 90;
-/// The least width of a stage's column: `41.3 k req/s`.
-const STAGE_WIDTH: usize = 12;
+/// The width that a stage's column should have: `✓ 41.3 k req/s  (40.1–42.2)`, and a few words.
+const STAGE_WIDTH: usize = 32;
+/// The same where columns are narrow: `✓ 35.2 MB/s`.
+const NARROW_STAGE_WIDTH: usize = 12;
 /// The least width of the labels' column.
-const LABEL_WIDTH: usize = 12;
-/// The most width of the article's column.
-const ARTICLE_WIDTH: usize = 24;
+const LABEL_WIDTH: usize = 13;
+/// The width of the article's column.
+const ARTICLE_WIDTH: usize = 21;
 /// The width of the column with the number of repetitions.
 const N_WIDTH: usize = 2;
 /// From this number of stages on columns are narrow: a range gets a line of its own, and words are short.
@@ -99,7 +101,12 @@ impl Sheet<'_> {
         // Two spaces and a line for each column, and the line at the end.
         let rest = width.saturating_sub(3 * (self.before() + stages) + 1 + N_WIDTH);
         let article = if self.article { ARTICLE_WIDTH } else { 0 };
-        let room = rest.saturating_sub(article + stages * STAGE_WIDTH);
+        let stage = if self.narrow {
+            NARROW_STAGE_WIDTH
+        } else {
+            STAGE_WIDTH
+        };
+        let room = rest.saturating_sub(article + stages * stage);
         let fixed = |width: usize| ColumnConstraint::Absolute(Width::Fixed(width as u16 + 2));
         let mut constrain = |column: usize, constraint| {
             if let Some(column) = table.column_mut(column) {
@@ -108,13 +115,10 @@ impl Sheet<'_> {
         };
         constrain(0, fixed(labels.min(room).max(LABEL_WIDTH)));
         if self.article {
-            constrain(
-                1,
-                ColumnConstraint::UpperBoundary(Width::Fixed(ARTICLE_WIDTH as u16 + 2)),
-            );
+            constrain(1, fixed(ARTICLE_WIDTH));
         }
         for stage in 0..stages {
-            let least = Width::Fixed(STAGE_WIDTH as u16 + 2);
+            let least = Width::Fixed(NARROW_STAGE_WIDTH as u16 + 2);
             constrain(
                 self.before() + stage,
                 ColumnConstraint::LowerBoundary(least),

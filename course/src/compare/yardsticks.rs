@@ -8,8 +8,9 @@
 //! # The crossing
 //!
 //! Two threads, each pinned to a core of its own, write to one word in turn. A line that is written by one core and read
-//! by the other has to cross; a round is two crossings. The median of many short batches is reported, since a batch in
-//! which one of the two lost its core says nothing about caches.
+//! by the other has to cross; a round is two crossings. Many short batches are timed. A batch in which one of the two
+//! lost its core to somebody else says nothing about caches and takes many times as long, so batches far above the
+//! fastest are left out, and the median of the others is reported.
 
 use std::hint::{black_box, spin_loop};
 use std::io;
@@ -40,6 +41,8 @@ const ROUNDS: u32 = 1_000;
 const BATCHES: usize = 31;
 /// After this time no further batch is begun.
 const PATIENCE: Duration = Duration::from_millis(150);
+/// A batch that took so many times as long as the fastest was interrupted.
+const INTERRUPTED: f64 = 4.0;
 /// With more cores than this, not all pairs are measured.
 const ALL_PAIRS_UP_TO: usize = 4;
 
@@ -115,8 +118,14 @@ fn crossing(from: usize, to: usize) -> io::Result<f64> {
         });
         let batches = leader.join().expect("the leader does not panic")?;
         follower.join().expect("the follower does not panic")?;
-        Ok(Summary::of(&batches).map_or(0.0, |summary| summary.median))
+        Ok(median_of_uninterrupted(batches))
     })
+}
+
+fn median_of_uninterrupted(mut batches: Vec<f64>) -> f64 {
+    let fastest = batches.iter().copied().fold(f64::INFINITY, f64::min);
+    batches.retain(|ns| *ns <= INTERRUPTED * fastest);
+    Summary::of(&batches).map_or(0.0, |summary| summary.median)
 }
 
 /// Writes odd numbers, waits for the even ones that answer them; returns nanoseconds per crossing of each batch.
@@ -204,6 +213,15 @@ mod tests {
         assert_eq!(pairs(&[0, 1, 2]), [(0, 1), (0, 2), (1, 2)]);
         let many: Vec<usize> = (10..74).collect();
         assert_eq!(pairs(&many), [(10, 11), (10, 42), (10, 73)]);
+    }
+
+    #[test]
+    fn interrupted_batches_do_not_count() {
+        assert_eq!(
+            median_of_uninterrupted(vec![900.0, 40.0, 800.0, 44.0, 42.0, 700.0, 999.0]),
+            42.0
+        );
+        assert_eq!(median_of_uninterrupted(Vec::new()), 0.0);
     }
 
     #[test]

@@ -15,11 +15,11 @@ fn guesses_are_asked_for_kept_and_judged() {
     ];
     run.answer(&args, "nonsense\na\n").ended_with(0).says(&[
         "How many function calls",
-        "a) about 10",
+        "a) fewer than a hundred",
         "step01 [pass]:",
         "“nonsense” is none of the answers: a letter from a to e, please.",
         "Your guesses",
-        "guessed about 10 · measured",
+        "guessed fewer than a hundred · measured",
         "Because a thread",
         "Of 1:",
     ]);
@@ -36,17 +36,17 @@ fn guesses_are_asked_for_kept_and_judged() {
         (&"creation".into(), &0.into())
     );
     let verdict = guesses[0]["verdict"].as_str().expect("a verdict");
-    // No thread is created in thirty function calls, however wide the spread.
+    // No thread is created in the time of a hundred function calls, however wide the spread.
     assert!(["wrong", "close"].contains(&verdict), "{verdict}");
 
     // An empty line keeps the guess of last time; another one replaces it, by its words as well as by its letter.
     run.answer(&args, "\n")
         .ended_with(0)
-        .says(&["step01 [a]:", "guessed about 10 · measured"]);
+        .says(&["step01 [a]:", "guessed fewer than a hundred · measured"]);
     assert_eq!(kept(&run)[0]["choice"], 0);
-    run.answer(&args, "About 100,\n")
+    run.answer(&args, "Hundreds of\n")
         .ended_with(0)
-        .says(&["guessed about 100,000 or more · measured"]);
+        .says(&["guessed hundreds of thousands · measured"]);
     assert_eq!((kept(&run).len(), &kept(&run)[0]["choice"]), (1, &4.into()));
 }
 

@@ -85,6 +85,12 @@ pub(crate) fn judge(choices: &[Choice], guess: usize, measured: Interval) -> Ver
     let (Some(low), Some(high)) = (low, high) else {
         return Verdict::Inconclusive("the measurement is not a number on this scale".to_owned());
     };
+    if measured.high.is_infinite() && low < high {
+        return match guess < low {
+            true => Verdict::Wrong,
+            false => Verdict::Inconclusive("all that is known is that it is no less".to_owned()),
+        };
+    }
     if high - low >= WIDEST {
         return Verdict::Inconclusive("the repetitions differ too widely".to_owned());
     }
@@ -158,7 +164,19 @@ mod tests {
             let odd = judge(SCALE, guess, Interval::exactly(f64::NAN));
             assert!(matches!(odd, Verdict::Inconclusive(_)), "{guess}");
         }
-        // At least a thousand: the last choice has no upper end.
+    }
+
+    #[test]
+    fn a_lower_bound_refutes_what_is_below_it() {
+        let at_least_ten = interval(10.0, 10.0, f64::INFINITY);
+        assert_eq!(judge(SCALE, 0, at_least_ten), Verdict::Wrong);
+        for guess in 1..SCALE.len() {
+            assert!(
+                matches!(judge(SCALE, guess, at_least_ten), Verdict::Inconclusive(_)),
+                "{guess}"
+            );
+        }
+        // The last choice has no upper end.
         assert_eq!(
             judge(SCALE, 3, interval(1_000.0, 1_000.0, f64::INFINITY)),
             Verdict::Right

@@ -7,51 +7,20 @@
 //! time, if there is one, and passes otherwise; so does the end of the input.
 
 mod judge;
+mod kept;
 mod questions;
 
 use std::io::{BufRead, Write};
 
 use anyhow::Context as _;
-use serde::{Deserialize, Serialize};
 
-use super::measure::Plan;
+use super::plan::Plan;
 use super::results::{self, Report};
 use super::screen::Screen;
-use super::state;
 use crate::stages;
 use judge::{Interval, Verdict, judge};
+use kept::{Guess, Kept};
 use questions::{About, QUESTIONS, Question};
-
-const SCHEMA: &str = "course.predictions/1";
-const FILE: &str = "predictions.json";
-
-/// One guess, as it is kept.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-struct Guess {
-    /// When it was made.
-    date: String,
-    /// The question's name.
-    question: String,
-    /// The stage that it is about.
-    stage: String,
-    /// The stage that it is compared with, if the question is about two.
-    before: Option<String>,
-    /// The number of the choice, from 0 on.
-    choice: usize,
-    /// The choice in words.
-    guess: String,
-    /// What was measured, in words; none until then.
-    measured: Option<String>,
-    /// `right`, `close`, `wrong` or `inconclusive`; none until then.
-    verdict: Option<String>,
-}
-
-/// The file of guesses: one for each question and stage, the latest.
-#[derive(Debug, Default, Deserialize, Serialize)]
-struct Kept {
-    schema: String,
-    guesses: Vec<Guess>,
-}
 
 /// The guesses that were made before this run.
 #[derive(Debug)]
@@ -113,7 +82,7 @@ pub(crate) fn ask(
         );
     }
     let mut guesses = Guesses {
-        kept: load()?,
+        kept: Kept::load()?,
         asked,
     };
     writeln!(
@@ -136,7 +105,7 @@ pub(crate) fn ask(
         let Some(choice) = read_choice(&asked, before, input, out)? else {
             continue;
         };
-        guesses.keep(Guess {
+        guesses.kept.keep(Guess {
             date: date.clone(),
             question: asked.question.name.to_owned(),
             stage: asked.stage.to_owned(),
@@ -148,7 +117,7 @@ pub(crate) fn ask(
         });
     }
     writeln!(out)?;
-    guesses.save()?;
+    guesses.kept.save()?;
     Ok(guesses)
 }
 
@@ -213,29 +182,14 @@ fn understand(question: &Question, answer: &str) -> Option<usize> {
     if let Some(choice) = letters.position(|letter| letter == bare) {
         return Some(choice);
     }
+    let whole = |choice: &judge::Choice| choice.label.to_lowercase() == answer;
+    if let Some(choice) = choices.iter().position(whole) {
+        return Some(choice);
+    }
     let begins = |choice: &usize| choices[*choice].label.to_lowercase().starts_with(answer);
     let mut fitting = (0..choices.len()).filter(begins);
     let only = fitting.next()?;
     fitting.next().is_none().then_some(only)
-}
-
-fn load() -> anyhow::Result<Kept> {
-    let Some(text) = state::load(FILE).context("cannot read the guesses of last time")? else {
-        return Ok(Kept {
-            schema: SCHEMA.to_owned(),
-            guesses: Vec::new(),
-        });
-    };
-    let file = state::folder().join(FILE);
-    let kept: Kept = serde_json::from_str(&text)
-        .with_context(|| format!("{} is damaged; remove it to start afresh", file.display()))?;
-    anyhow::ensure!(
-        kept.schema == SCHEMA,
-        "{} was written by another version ({}); remove it to start afresh",
-        file.display(),
-        kept.schema
-    );
-    Ok(kept)
 }
 
 impl Asked {
@@ -243,7 +197,8 @@ impl Asked {
         guess.question == self.question.name
             && guess.stage == self.stage
             && guess.before.as_deref() == self.before
-            && guess.choice < self.question.choices.len()
+            // A guess from before the question was changed is none.
+            && self.question.choices.get(guess.choice).is_some_and(|choice| choice.label == guess.guess)
     }
 
     /// The mechanism behind the answer, in one sentence.
@@ -259,25 +214,6 @@ impl Asked {
 impl Guesses {
     fn find(&self, asked: &Asked) -> Option<&Guess> {
         self.kept.guesses.iter().find(|guess| asked.is_about(guess))
-    }
-
-    fn keep(&mut self, guess: Guess) {
-        let same = |old: &Guess| {
-            (&old.question, &old.stage, &old.before)
-                == (&guess.question, &guess.stage, &guess.before)
-        };
-        self.kept.guesses.retain(|old| !same(old));
-        self.kept.guesses.push(guess);
-    }
-
-    fn save(&self) -> anyhow::Result<()> {
-        let text = serde_json::to_string_pretty(&self.kept)? + "\n";
-        match state::save(FILE, &text) {
-            Ok(_) => Ok(()),
-            Err((file, error)) => {
-                Err(error).with_context(|| format!("cannot keep the guesses in {}", file.display()))
-            }
-        }
     }
 
     /// Sets guesses and measurements side by side, and keeps the verdicts.
@@ -308,9 +244,9 @@ impl Guesses {
                 verdict: Some(word(&verdict).to_owned()),
                 ..guess.clone()
             };
-            self.keep(judged);
+            self.kept.keep(judged);
         }
-        self.save()?;
+        self.kept.save()?;
         let total: usize = tally.iter().sum();
         let line = match total {
             0 => "No guess was made.".to_owned(),
@@ -380,4 +316,86 @@ fn show(
     out.push_str(&screen.wrap("    ", &line));
     out.push_str(&screen.wrap("    ", &format!("Because {}.", asked.mechanism())));
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use workloads::catalog;
+
+    use super::super::repetition::Scale;
+    use super::*;
+
+    fn plan(workloads: &[&str], stages: usize) -> Plan {
+        let workloads = workloads.iter().map(|name| catalog::find(name).unwrap());
+        Plan {
+            stages: vec![&stages::all()[0]; stages],
+            workloads: workloads.collect(),
+            scale: Scale::Test,
+            workers: 1,
+            reps: None,
+            budget: None,
+            timeout: None,
+        }
+    }
+
+    fn names(plan: &Plan) -> Vec<&'static str> {
+        askable(plan)
+            .iter()
+            .map(|asked| asked.question.name)
+            .collect()
+    }
+
+    #[test]
+    fn what_is_asked_grows_with_workloads_and_stages() {
+        assert_eq!(names(&plan(&["spawn_join"], 1)), ["creation"]);
+        assert_eq!(
+            names(&plan(&["ping_pong"], 1)),
+            [""; 0],
+            "the question needs ping_pong_2 as well"
+        );
+        assert_eq!(
+            names(&plan(&["ping_pong", "ping_pong_2"], 1)),
+            ["round_trip"]
+        );
+        let two = names(&plan(&["spawn_join"], 2));
+        assert_eq!(two, ["creation", "creation", "creation_gain"]);
+    }
+
+    #[test]
+    fn answers_are_letters_or_words() {
+        let creation = &QUESTIONS[0];
+        let understood = |answer| understand(creation, answer);
+        assert_eq!(understood("a"), Some(0));
+        assert_eq!(understood("b)"), Some(1));
+        assert_eq!(understood("few"), Some(0));
+        assert_eq!(
+            understood("hundreds"),
+            Some(1),
+            "though another answer begins so"
+        );
+        assert_eq!(understood("hundreds of"), Some(4));
+        assert_eq!(understood("t"), None, "thousands, or tens of thousands");
+        assert_eq!(understood("f"), Some(0));
+        assert_eq!(understood("z"), None);
+    }
+
+    #[test]
+    fn every_question_finds_its_answer() {
+        let report = super::super::results::tests::report(&["step01", "step02"], |_, _, _| 50.0);
+        for question in QUESTIONS {
+            let answer = (question.measured)(&report, "step02", "step01");
+            let answer = answer.unwrap_or_else(|reason| panic!("{}: {reason}", question.name));
+            assert!(
+                answer.low <= answer.value && answer.value <= answer.high,
+                "{}",
+                question.name
+            );
+            assert!(
+                say(question, answer).ends_with(')'),
+                "{}",
+                say(question, answer)
+            );
+            assert!((question.measured)(&report, "step03", "step02").is_err());
+        }
+    }
 }

@@ -45,15 +45,6 @@ const fn choice(label: &'static str, from: f64) -> Choice {
     Choice { label, from }
 }
 
-/// Orders of magnitude. Each reaches from a third of its number to three times that.
-const MAGNITUDES: &[Choice] = &[
-    choice("about 10", 0.0),
-    choice("about 100", 31.6),
-    choice("about 1,000", 316.0),
-    choice("about 10,000", 3_160.0),
-    choice("about 100,000 or more", 31_600.0),
-];
-
 /// All questions, in the order in which they are asked.
 pub(crate) const QUESTIONS: &[Question] = &[
     Question {
@@ -61,7 +52,13 @@ pub(crate) const QUESTIONS: &[Question] = &[
         about: About::Stage,
         text: "A task is started, does nothing, and is joined. How many function calls could have been made instead?",
         workloads: &["spawn_join"],
-        choices: MAGNITUDES,
+        choices: &[
+            choice("fewer than a hundred", 0.0),
+            choice("hundreds", 100.0),
+            choice("thousands", 1_000.0),
+            choice("tens of thousands", 10_000.0),
+            choice("hundreds of thousands", 100_000.0),
+        ],
         measured: |report, stage, _| {
             let task = headline(report, stage, "spawn_join")?;
             Ok(task.over(Interval::exactly(report.machine.function_call_ns)))
@@ -73,14 +70,13 @@ pub(crate) const QUESTIONS: &[Question] = &[
     Question {
         name: "memory",
         about: About::Stage,
-        text: "A parked task has a stack, and beyond it nothing. What part of what is reserved for it is really in \
-               memory?",
+        text: "A task is parked. What part of the stack that is reserved for it is really in memory?",
         workloads: &["memory"],
         choices: &[
-            choice("a thousandth or less", 0.0),
-            choice("about a hundredth", 0.003_16),
-            choice("about a tenth", 0.031_6),
-            choice("most of it", 0.316),
+            choice("less than a thousandth", 0.0),
+            choice("some thousandths", 0.001),
+            choice("some hundredths", 0.01),
+            choice("a tenth or more", 0.1),
         ],
         measured: |report, stage, _| {
             let part = |name| Interval::of(report.metric(stage, "memory", name));
@@ -136,9 +132,9 @@ pub(crate) const QUESTIONS: &[Question] = &[
         text: "How many tasks can be alive at once?",
         workloads: &["alive"],
         choices: &[
-            choice("some thousands", 0.0),
-            choice("some ten thousands", 10_000.0),
-            choice("some hundred thousands", 100_000.0),
+            choice("thousands", 0.0),
+            choice("tens of thousands", 10_000.0),
+            choice("hundreds of thousands", 100_000.0),
             choice("a million or more", 1_000_000.0),
         ],
         measured: |report, stage, _| {

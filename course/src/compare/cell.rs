@@ -1,0 +1,183 @@
+//! What is known about a cell of the table while it is measured, and what is written down about it at the end.
+
+use std::time::Duration;
+
+use workloads::catalog::{Better, Info, MetricInfo, Sample};
+
+use super::child::Ended;
+use super::plan::Plan;
+use super::repetition;
+use super::results::{Direction, Measurement, Status};
+use super::stats::Summary;
+use crate::stages::Stage;
+
+/// One cell of the table while it is being measured.
+pub(crate) struct Cell {
+    /// The column.
+    pub(crate) stage: &'static Stage,
+    /// What each repetition reported.
+    pub(crate) reps: Vec<Vec<Sample>>,
+    /// How long each took, also those that failed.
+    pub(crate) took: Vec<Duration>,
+    /// Once there is one, the cell is not repeated.
+    pub(crate) end: Option<(Status, String)>,
+}
+
+/// A row: one workload on all stages.
+pub(crate) struct Row {
+    /// The workload.
+    pub(crate) info: &'static Info,
+    /// How many repetitions there should be.
+    pub(crate) wanted: u32,
+    /// One for each stage.
+    pub(crate) cells: Vec<Cell>,
+}
+
+impl Cell {
+    /// Nothing is known yet.
+    pub(crate) fn new(stage: &'static Stage) -> Cell {
+        Cell {
+            stage,
+            reps: Vec::new(),
+            took: Vec::new(),
+            end: None,
+        }
+    }
+
+    /// About how long the next repetition will take.
+    pub(crate) fn usual(&self, guess: Duration) -> Duration {
+        if self.end.is_some() {
+            return Duration::ZERO;
+        }
+        match self.took.len() as u32 {
+            0 => guess,
+            n => self.took.iter().sum::<Duration>() / n,
+        }
+    }
+
+    /// Notes how a repetition ended.
+    pub(crate) fn take(&mut self, info: &Info, ended: Ended, took: Duration) {
+        self.took.push(took);
+        match ended {
+            Ended::Measured(samples) => match check(info, &samples) {
+                Ok(()) => self.reps.push(samples),
+                Err(reason) => self.end = Some((Status::Failed, reason)),
+            },
+            Ended::Skipped(reason) => self.end = Some((Status::Skipped, reason)),
+            Ended::Failed(reason) => self.end = Some((Status::Failed, reason)),
+        }
+    }
+}
+
+/// A workload may report only what the catalogue says it does, in the units that it names.
+fn check(info: &Info, samples: &[Sample]) -> Result<(), String> {
+    let headline = info.metrics.iter().find(|metric| metric.headline);
+    for sample in samples {
+        let Some(metric) = info
+            .metrics
+            .iter()
+            .find(|metric| metric.name == sample.metric)
+        else {
+            return Err(format!(
+                "it reported {:?}, which is none of its metrics",
+                sample.metric
+            ));
+        };
+        if metric.unit != sample.unit || !sample.value.is_finite() {
+            let (value, unit) = (sample.value, &sample.unit);
+            return Err(format!("it reported {} as {value} {unit}", sample.metric));
+        }
+    }
+    match headline {
+        Some(metric) if !samples.iter().any(|sample| sample.metric == metric.name) => {
+            Err(format!("it did not report {}", metric.name))
+        }
+        _ => Ok(()),
+    }
+}
+
+impl Row {
+    /// What is written down about this row: an entry for each stage and metric, whatever happened.
+    pub(crate) fn measurements(&self, plan: &Plan) -> Vec<Measurement> {
+        let of_cell = |cell: &Cell| -> Vec<Measurement> {
+            let entry = |metric| self.measurement(plan, cell, metric);
+            self.info.metrics.iter().map(entry).collect()
+        };
+        self.cells.iter().flat_map(of_cell).collect()
+    }
+
+    fn measurement(&self, plan: &Plan, cell: &Cell, metric: &MetricInfo) -> Measurement {
+        // A stage that fails one time in three has no number.
+        let kept: &[Vec<Sample>] = if cell.end.is_some() { &[] } else { &cell.reps };
+        let of_metric = |sample: &&Sample| sample.metric == metric.name;
+        let samples: Vec<&Sample> = kept.iter().flatten().filter(of_metric).collect();
+        let values: Vec<f64> = samples.iter().map(|sample| sample.value).collect();
+        let summary = Summary::of(&values);
+        let (status, reason) = match (&cell.end, summary) {
+            (Some((status, reason)), _) => (*status, Some(reason.clone())),
+            (None, Some(_)) => (Status::Ok, None),
+            (None, None) => (
+                Status::Skipped,
+                Some("this stage does not report it".to_owned()),
+            ),
+        };
+        Measurement {
+            stage: cell.stage.name.to_owned(),
+            workload: self.info.name.to_owned(),
+            metric: metric.name.to_owned(),
+            title: metric.title.to_owned(),
+            headline: metric.headline,
+            unit: metric.unit.to_owned(),
+            better: match metric.better {
+                Better::Lower => Direction::Lower,
+                Better::Higher => Direction::Higher,
+            },
+            value: summary.map(|summary| summary.median),
+            min: summary.map(|summary| summary.min),
+            max: summary.map(|summary| summary.max),
+            n: values.len(),
+            note: summary.and_then(|summary| typical_note(&samples, summary.median)),
+            samples: values,
+            workers: repetition::workers(self.info, plan.workers),
+            status,
+            reason,
+        }
+    }
+}
+
+/// The note of the sample that is nearest to the median.
+fn typical_note(samples: &[&Sample], median: f64) -> Option<String> {
+    let distance = |sample: &&&Sample| (sample.value - median).abs();
+    let nearest = samples
+        .iter()
+        .min_by(|a, b| distance(a).total_cmp(&distance(b)));
+    nearest.and_then(|sample| sample.note.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use workloads::catalog;
+
+    use super::*;
+
+    #[test]
+    fn what_the_catalogue_does_not_know_is_refused() {
+        let info = catalog::find("spawn_join").unwrap();
+        let sample = |metric: &str, unit: &str, value| Sample {
+            metric: metric.to_owned(),
+            unit: unit.to_owned(),
+            value,
+            note: None,
+        };
+        let name = info.metrics[0].name;
+        assert_eq!(check(info, &[sample(name, "ns", 1.0)]), Ok(()));
+        for samples in [
+            vec![],
+            vec![sample("other", "ns", 1.0)],
+            vec![sample(name, "ms", 1.0)],
+            vec![sample(name, "ns", f64::NAN)],
+        ] {
+            assert!(check(info, &samples).is_err(), "{samples:?}");
+        }
+    }
+}
