@@ -1,6 +1,6 @@
 //! Which limit was it? What the kernel means when it refuses another thread or mapping.
 //!
-//! pthread_create(3) answers `EAGAIN`, "try again", for eight different reasons, and trying again helps with none of
+//! pthread_create(3) answers `EAGAIN`, "try again", for nine different reasons, and trying again helps with none of
 //! them. Somewhere a number was reached: of processes, of mappings, of bytes. The kernel knows which and does not say,
 //! so we look: read each limit and what is used of it, see which is full, and name it together with what raises it.
 //!
@@ -10,8 +10,8 @@
 //! gives all the numbers.
 //!
 //! It needs no thread and no mapping, opens one file at a time, and reads into a buffer on the stack, so it works where
-//! the process is at its limits. Only the message at the end is allocated. It takes some milliseconds, more on a
-//! process with very many mappings, since those can only be counted one by one.
+//! the process is at its limits. Only the message at the end, and the list of processes where that must be counted, are
+//! allocated. Mappings can only be counted one by one: all of it took 0.2 ms with 200 mappings, and 80 ms with 65,000.
 //!
 //! Rejected: guessing by experiment, that is to create a smaller stack or a bare mapping and see what is refused. It
 //! takes from others at the worst moment, and cannot tell two limits on processes apart.
@@ -36,7 +36,6 @@ pub struct Request {
     pub setting: &'static str,
 }
 
-// ANCHOR: limit
 /// A limit that can be behind a refusal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -60,7 +59,6 @@ pub enum Limit {
     /// `vm.overcommit_memory` 2: bytes that all processes may reserve together.
     Commit,
 }
-// ANCHOR_END: limit
 
 /// A limit, and how much of it is used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -292,7 +290,7 @@ mod tests {
 
     #[test]
     fn room_that_the_kernel_keeps_back_is_allowed_for() {
-        // 32,468 process ids is where the kernel stops when pid_max is 32,768.
+        // Of 32,768 process ids the kernel keeps 300 for itself.
         let readings = [
             reading(Limit::Mappings, 64_900, 130_000, 2),
             reading(Limit::ProcessIds, 32_468, 32_768, 1),
