@@ -26,7 +26,7 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     ///
     /// It waits for `main` alone, as Go does. Tasks that are still there then are the stage's to deal with: an OS
     /// thread runs on, a stage with stacks of its own may end a parked task. Join what matters, or use a
-    /// [`scope`](crate::scope). A panic of `main` comes out of `run`.
+    /// [`scope`](crate::scope()). A panic of `main` comes out of `run`.
     fn run<T, F>(&self, main: F) -> T
     where
         F: FnOnce() -> T + Send,

@@ -10,7 +10,7 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Wait {
-    /// A bare [`park`].
+    /// A bare [`park`](crate::park::park()).
     Park,
     /// A sleep.
     Sleep,

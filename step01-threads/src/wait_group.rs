@@ -30,7 +30,7 @@ use crate::wait_queue::{Outcome, Woken};
 /// Go's `sync.WaitGroup`: a counter, and tasks that wait until it is zero.
 ///
 /// [`add`](WaitGroup::add) before the tasks are started, [`done`](WaitGroup::done) at the end of each. A task that
-/// panics does not say `done` by itself; where tasks may panic, use [`scope`](crate::scope) or join handles.
+/// panics does not say `done` by itself; where tasks may panic, use [`scope`](crate::scope()) or join handles.
 ///
 /// ```
 /// use std::sync::Arc;

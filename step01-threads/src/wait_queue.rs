@@ -18,7 +18,7 @@
 //! Four rules make it sound that the waiter lives on a stack which vanishes as soon as the operation returns:
 //!
 //! 1. A waiter is linked, unlinked and read only under the lock of the queue it is in.
-//! 2. Whoever takes a waiter out of the queue moves the value and calls [`Waiter::finish`] before it releases that lock.
+//! 2. Whoever takes a waiter out of the queue moves the value and calls [`Taken::finish`] before it releases that lock.
 //! 3. `finish` copies the [`Unparker`] out *first*; storing the decision is the last time it touches the waiter. From
 //!    that store on, the waiting task may return and its stack may be gone.
 //! 4. The unpark itself comes after the lock is released, and goes to type-stable memory.
