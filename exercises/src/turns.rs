@@ -215,7 +215,8 @@ where
     let names = schedule.iter().map(|name| (*name).to_owned()).collect();
     let (outcome, plan) = one_run(&scenario, Plan::follow(names));
     if let Some(trouble) = plan.trouble() {
-        panic!("{trouble}");
+        let (Outcome::Finished(turns) | Outcome::Failed(turns)) = outcome;
+        panic!("{trouble}\nWithout it, it goes like this:\n{turns}");
     }
     match outcome {
         Outcome::Finished(log) => Followed::Finished(log),

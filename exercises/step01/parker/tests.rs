@@ -345,8 +345,12 @@ mod stage {
     }
 }
 
+/// On real threads a wrong answer would hang, so it is looked for first.
 #[test]
 fn the_channels_and_locks_of_step01_stand_on_it() {
+    a_token_left_before_the_park_is_kept();
+    whenever_the_token_comes_the_park_returns_and_sees_what_was_before();
+    a_park_whose_deadline_has_passed_takes_a_token_that_is_there();
     const ROUNDS: u32 = 300;
     let (done, finished) = mpsc::channel();
     let run = thread::spawn(move || {
