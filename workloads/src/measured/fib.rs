@@ -72,10 +72,9 @@ fn measure<R: Runtime>(
     let budget = super::budget(params.size);
     let mut n = wanted;
     let mut why_smaller = String::new();
-    loop {
-        // The first time is the warm-up, and finds out whether there can be so many tasks.
-        match rt.run(|| once(rt, n, below))? {
-            Ok(_) => break,
+    let time = loop {
+        match rt.run(|| repeat(rt, n, below, budget))? {
+            Ok(time) => break time,
             Err(refused) if n > below + 2 => {
                 if why_smaller.is_empty() {
                     why_smaller = format!("; fib({n}) was refused: {refused}");
@@ -84,26 +83,40 @@ fn measure<R: Runtime>(
             }
             Err(reason) => return Ok(Outcome::Skipped { reason }),
         }
-    }
-    let (mut elapsed, mut times) = (Duration::ZERO, 0);
-    while elapsed < budget {
-        match rt.run(|| once(rt, n, below))? {
-            Ok(time) => elapsed += time,
-            Err(refused) => return Err(format!("fib({n}) was refused the second time: {refused}")),
-        }
-        times += 1;
-    }
+    };
     let forks = forks(n, below);
-    let ns = elapsed.as_nanos() as f64 / f64::from(times) / forks as f64;
+    let ns = time.as_nanos() as f64 / forks as f64;
     let note = format!("fib({n}), {} forks{why_smaller}", thousands(forks as usize));
     let mut samples = vec![Sample::noted(&METRICS[0], ns, note)];
+    // The time of a smaller number is not the time of this one.
     if n == wanted {
-        samples.push(Sample::new(&METRICS[1], ms(elapsed / times)));
+        samples.push(Sample::new(&METRICS[1], ms(time)));
         let start = Instant::now();
         black_box(sequential(black_box(n)));
         samples.push(Sample::new(&METRICS[2], ms(start.elapsed())));
     }
     Ok(Outcome::Measured(samples))
+}
+
+/// What [`once`] takes on average, after a first time that is not counted.
+fn repeat<R: Runtime>(
+    rt: &R,
+    n: u32,
+    below: u32,
+    budget: Duration,
+) -> Result<Result<Duration, String>, String> {
+    if let Err(refused) = once(rt, n, below)? {
+        return Ok(Err(refused));
+    }
+    let (mut elapsed, mut times) = (Duration::ZERO, 0);
+    while elapsed < budget {
+        match once(rt, n, below)? {
+            Ok(time) => elapsed += time,
+            Err(refused) => return Ok(Err(refused)),
+        }
+        times += 1;
+    }
+    Ok(Ok(elapsed / times))
 }
 
 /// One computation. The outer error is a wrong answer, the inner one a refusal.

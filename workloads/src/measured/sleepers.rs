@@ -50,9 +50,21 @@ pub(crate) const INFO: Info = Info {
 /// A runtime that has not started all tasks after this time will not be waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Counts, and one thing to wait for. The wait orders the counts, so every access to them is relaxed.
+#[derive(Default)]
 struct Shared {
-    awake: WaitGroup,
+    ended: WaitGroup,
+    awake: AtomicUsize,
     too_early: AtomicUsize,
+}
+
+/// Tells the end of a sleeper, also of one that its runtime has dropped in place of running it.
+struct Sleeper(Arc<Shared>);
+
+impl Drop for Sleeper {
+    fn drop(&mut self) {
+        self.0.ended.done();
+    }
 }
 
 pub(crate) fn run<R: Runtime>(rt: &R, params: &Params) -> Result<Outcome, String> {
@@ -81,31 +93,29 @@ fn sleep_all<R: Runtime>(
     tasks: usize,
     longest: u64,
 ) -> Result<Result<Duration, String>, String> {
-    let shared = Arc::new(Shared {
-        awake: WaitGroup::new(),
-        too_early: AtomicUsize::new(0),
-    });
+    let shared = Arc::new(Shared::default());
     let start = Instant::now();
+    let mut started = 0;
     let mut refused = None;
     for i in 0..tasks {
-        let (rt2, theirs) = (rt.clone(), shared.clone());
+        let rt2 = rt.clone();
         // Neighbours get very different times, so that the timers are not simply in order.
         let time = Duration::from_millis(1 + (i as u64).wrapping_mul(0x9e37_79b9) % longest);
-        shared.awake.add(1);
+        shared.ended.add(1);
+        let sleeper = Sleeper(shared.clone());
         let spawned = rt.try_spawn(move || {
             if i % 16 == 0 {
                 let start = Instant::now();
                 rt2.sleep(time);
                 if start.elapsed() < time {
-                    theirs.too_early.fetch_add(1, Relaxed);
+                    sleeper.0.too_early.fetch_add(1, Relaxed);
                 }
             } else {
                 rt2.sleep(time);
             }
-            theirs.awake.done();
+            sleeper.0.awake.fetch_add(1, Relaxed);
         });
         if let Err(error) = spawned {
-            shared.awake.done();
             refused = Some(format!(
                 "{} of {} tasks, then: {error}",
                 thousands(i),
@@ -113,6 +123,7 @@ fn sleep_all<R: Runtime>(
             ));
             break;
         }
+        started += 1;
         if i % 1_024 == 0 && start.elapsed() > PATIENCE {
             refused = Some(format!(
                 "after {} s only {} of {} tasks had been started",
@@ -123,9 +134,16 @@ fn sleep_all<R: Runtime>(
             break;
         }
     }
-    shared.awake.wait();
+    shared.ended.wait();
     let elapsed = start.elapsed();
-    // Relaxed: the wait group has ordered what the tasks did before what we do.
+    let lost = started - shared.awake.load(Relaxed);
+    if lost > 0 && refused.is_none() {
+        refused = Some(format!(
+            "{} of {} tasks were ended by the runtime",
+            thousands(lost),
+            thousands(tasks)
+        ));
+    }
     match (shared.too_early.load(Relaxed), refused) {
         (0, None) => Ok(Ok(elapsed)),
         (0, Some(reason)) => Ok(Err(reason)),

@@ -328,6 +328,8 @@ impl<R: Runtime> Shared<R> {
                     && entry.stream.shutdown(Shutdown::Both).is_ok()
                 {
                     self.counts.idle.fetch_add(1, Relaxed);
+                    // Its task will be gone in a moment; until then it does not count again.
+                    entry.last.store(u64::MAX, Relaxed);
                 }
             }
         }
