@@ -91,7 +91,7 @@ pub(crate) const EXTRAS: &[Extra] = &[
 ];
 
 /// Nothing but the headline.
-pub(crate) const NOTHING: Extra = Extra {
+pub(crate) static NOTHING: Extra = Extra {
     workload: "",
     article: "",
     suffix: "",

@@ -100,6 +100,9 @@ pub(crate) fn caption(report: &Report, screen: &Screen) -> String {
         report.settings.workers,
     );
     let mut out = screen.wrap("  ", &text);
+    if report.stages.iter().any(|stage| stage.name == THREADS) {
+        out.push_str(&screen.wrap("  ", ARTICLE));
+    }
     for remark in &report.noise.remarks {
         out.push_str(&screen.wrap("  ! ", &capital(remark)));
     }
@@ -152,6 +155,9 @@ fn capital(text: &str) -> String {
         None => String::new(),
     }
 }
+
+const ARTICLE: &str = "The article is the one this book starts from: programmercave.com, “Golang - Concurrency - \
+                       Goroutines vs Threads”, 2025.";
 
 type Finding = fn(&Report) -> Option<String>;
 

@@ -34,7 +34,9 @@ const STAGES_FOR_NARROW: usize = 3;
 pub(crate) fn render(report: &Report, workloads: &[&'static Info], screen: &Screen) -> String {
     let sheet = Sheet {
         report,
-        article: report.stages.len() == 1 && screen.width >= WIDTH_FOR_ARTICLE,
+        article: report.stages.len() == 1
+            && screen.width >= WIDTH_FOR_ARTICLE
+            && workloads.iter().any(|info| !extra(info).article.is_empty()),
         narrow: report.stages.len() >= STAGES_FOR_NARROW,
         colour: screen.colour,
         footnotes: Vec::new(),
@@ -71,7 +73,8 @@ impl Sheet<'_> {
             (Group::Program, Some("The three programs")),
             (Group::Full, Some("More workloads")),
         ] {
-            if let (Some(heading), Some(_)) = (heading, in_group(group).next()) {
+            let others = workloads.iter().any(|info| info.group != group);
+            if let (Some(heading), Some(_), true) = (heading, in_group(group).next(), others) {
                 table.add_row(Row::from(vec![
                     Cell::new(heading).add_attribute(Attribute::Bold),
                 ]));
@@ -80,7 +83,7 @@ impl Sheet<'_> {
                 table.add_row(self.row(info));
             }
         }
-        let labels = workloads.iter().map(|info| info.title.chars().count());
+        let labels = workloads.iter().map(|info| label(info).chars().count());
         self.fit(&mut table, labels.max().unwrap_or(0), screen.width);
         let mut text = format!("{table}\n");
         for (i, footnote) in self.footnotes.iter().enumerate() {
@@ -155,10 +158,9 @@ impl Sheet<'_> {
     }
 
     fn row(&mut self, info: &Info) -> Row {
-        let extra = EXTRAS.iter().find(|extra| extra.workload == info.name);
-        let mut cells = vec![Cell::new(info.title)];
+        let mut cells = vec![Cell::new(label(info))];
         if self.article {
-            cells.push(Cell::new(extra.map_or("", |extra| extra.article)));
+            cells.push(Cell::new(extra(info).article));
         }
         let stages: Vec<&str> = self
             .report
@@ -176,18 +178,18 @@ impl Sheet<'_> {
             _ => cells.push(Cell::new("")),
         }
         for stage in stages {
-            cells.push(self.cell(info, extra, stage));
+            cells.push(self.cell(info, stage));
         }
         cells.into()
     }
 
-    fn cell(&mut self, info: &Info, extra: Option<&Extra>, stage: &str) -> Cell {
+    fn cell(&mut self, info: &Info, stage: &str) -> Cell {
         let Some(headline) = self.report.headline(stage, info.name) else {
             return Cell::new("");
         };
         let reason = headline.reason.as_deref().unwrap_or("no reason was given");
         match headline.status {
-            Status::Ok => Cell::new(self.measured(info, extra, headline)),
+            Status::Ok => Cell::new(self.measured(info, headline)),
             Status::Skipped => {
                 let mark = self.footnote(format!("{stage}, {}: skipped: {reason}", info.name));
                 Cell::new(format!("skipped {mark}")).fg(Color::DarkYellow)
@@ -199,8 +201,8 @@ impl Sheet<'_> {
         }
     }
 
-    fn measured(&mut self, info: &Info, extra: Option<&Extra>, headline: &Measurement) -> String {
-        let extra = extra.unwrap_or(&NOTHING);
+    fn measured(&mut self, info: &Info, headline: &Measurement) -> String {
+        let extra = extra(info);
         let Some(summary) = headline.summary() else {
             return String::new();
         };
@@ -224,6 +226,12 @@ impl Sheet<'_> {
             None => {}
             Some(spread) if self.narrow => text.push_str(&format!("\n{spread}")),
             Some(spread) => text.push_str(&format!("  ({spread})")),
+        }
+        if let Some(note) = &headline.note
+            && info.group == Group::Full
+            && !self.narrow
+        {
+            text.push_str(&format!("\n{note}"));
         }
         for beside in extra.beside {
             let words = if self.narrow {
@@ -257,6 +265,21 @@ impl Sheet<'_> {
         });
         superscript(index + 1)
     }
+}
+
+/// What stands before a row: the title and, where that does not say it, what the number is.
+fn label(info: &Info) -> String {
+    match info.group {
+        Group::Full => format!("{}: {}", info.title, info.headline().title),
+        Group::Seed | Group::Program => info.title.to_owned(),
+    }
+}
+
+fn extra(info: &Info) -> &'static Extra {
+    let mut extras = EXTRAS.iter();
+    extras
+        .find(|extra| extra.workload == info.name)
+        .unwrap_or(&NOTHING)
 }
 
 /// A value without what its row says anyhow: tasks in a count and, where it is narrow, requests in a rate.
