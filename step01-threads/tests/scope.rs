@@ -5,6 +5,8 @@ mod puppet;
 #[allow(dead_code)]
 #[path = "subprocess/child.rs"]
 mod subprocess;
+#[path = "common/watchdog.rs"]
+mod watchdog;
 
 use std::io;
 use std::mem;
@@ -20,6 +22,7 @@ use step01::{
 };
 
 use puppet::Puppet;
+use watchdog::watch;
 
 /// Threads that treat jobs as a test wants it.
 #[derive(Clone)]
@@ -114,6 +117,7 @@ fn fail() -> ! {
 
 #[test]
 fn tasks_borrow_and_return_what_they_borrowed() {
+    let _watchdog = watch("borrowing");
     let text = String::from("one two three");
     let mut lengths = vec![0; 3];
     let words: Vec<&str> = scope(&Threads::new(), |s| {
@@ -135,6 +139,7 @@ fn tasks_borrow_and_return_what_they_borrowed() {
 
 #[test]
 fn tasks_start_tasks_in_the_same_scope() {
+    let _watchdog = watch("a tree in one scope");
     fn tree<'scope>(
         s: &'scope Scope<'scope, '_, Threads>,
         depth: usize,
@@ -154,6 +159,7 @@ fn tasks_start_tasks_in_the_same_scope() {
 
 #[test]
 fn scopes_nest() {
+    let _watchdog = watch("scopes in scopes");
     let rt = Threads::new();
     let total = AtomicUsize::new(0);
     scope(&rt, |s| {
@@ -253,6 +259,7 @@ fn a_panic_is_not_lost_with_a_handle_that_was_passed_on() {
 
 #[test]
 fn the_closures_panic_comes_out_when_all_tasks_are_over() {
+    let _watchdog = watch("a panic of the closure");
     let ended = AtomicUsize::new(0);
     let message = panic_message(|| {
         scope(&Threads::new(), |s| {
@@ -320,6 +327,7 @@ impl Drop for Watching<'_> {
 /// tasks: what they borrow is still there, and they are dropped once.
 #[test]
 fn results_are_dropped_before_the_scope_ends() {
+    let _watchdog = watch("results dropped");
     let drops = AtomicUsize::new(0);
     for _ in 0..200 {
         let alive = AtomicBool::new(true);
@@ -470,6 +478,7 @@ fn a_join_may_give_up_and_try_again() {
 /// What the tasks wrote is seen without any further synchronisation.
 #[test]
 fn the_end_of_the_scope_publishes() {
+    let _watchdog = watch("many scopes");
     for _ in 0..200 {
         let mut cells = [0usize; 4];
         scope(&Threads::new(), |s| {
@@ -483,6 +492,7 @@ fn the_end_of_the_scope_publishes() {
 
 #[test]
 fn scoped_tasks_use_the_other_types() {
+    let _watchdog = watch("channels in a scope");
     let (tx, rx) = bounded(0);
     let total = Mutex::new(0);
     scope(&Threads::new(), |s| {

@@ -12,3 +12,5 @@ mod scope_trees;
 mod seed;
 mod semaphore_model;
 mod threads;
+#[path = "../common/watchdog.rs"]
+mod watchdog;

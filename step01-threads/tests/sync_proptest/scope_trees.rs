@@ -11,6 +11,7 @@ use proptest::test_runner::TestRunner;
 use step01::{Runtime, Scope, Threads, scope};
 
 use crate::seed;
+use crate::watchdog::watch;
 
 /// A task, and what it starts.
 #[derive(Clone, Debug)]
@@ -127,6 +128,7 @@ fn quieten() {
 }
 
 fn ends_exactly_once(tree: &Node) -> Result<(), TestCaseError> {
+    let _watchdog = watch(format!("{tree:?}"));
     let rt = Threads::new();
     let ended: Vec<_> = (0..tree.size()).map(|_| AtomicUsize::new(0)).collect();
     let result = catch_unwind(AssertUnwindSafe(|| {

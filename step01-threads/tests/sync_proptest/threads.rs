@@ -12,6 +12,7 @@ use proptest::test_runner::TestRunner;
 use step01::{Condvar, Mutex, MutexGuard};
 
 use crate::seed;
+use crate::watchdog::watch;
 
 /// How a thread locks next.
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +76,7 @@ fn follow(mutex: &Mutex<u64>, script: &[(Way, bool)]) -> u64 {
 fn mutex_counts_what_was_counted() {
     TestRunner::new(seed::config(300))
         .run(&vec(vec(ways(), 0..60), 1..5), |scripts| {
+            let _watchdog = watch(format!("{scripts:?}"));
             let mutex = Mutex::new(0);
             let times: u64 = thread::scope(|s| {
                 let threads: Vec<_> = scripts
@@ -169,6 +171,7 @@ fn bounded_buffer(
     producers: &[Vec<Patience>],
     consumers: &[Vec<Patience>],
 ) -> Result<(), TestCaseError> {
+    let _watchdog = watch(format!("{capacity}, {producers:?}, {consumers:?}"));
     let buffer = Buffer::new(capacity);
     // As many are taken as are put: consumer k takes every item whose turn modulo the number of consumers is k.
     let total: usize = producers.iter().map(Vec::len).sum();

@@ -7,6 +7,7 @@ use step01::park::Wait;
 use step01::{Condvar, Mutex, Threads, bounded, scope};
 
 use crate::puppet::Puppet;
+use crate::watchdog::watch;
 use crate::{gives_up, past, soon};
 
 #[derive(Default)]
@@ -229,6 +230,7 @@ fn wait_while_looks_before_and_after() {
 /// A task and a plain thread take turns, each waiting for the other.
 #[test]
 fn tasks_and_threads_share_one() {
+    let _watchdog = watch("a task and a thread in turns");
     let (turn, changed) = (Mutex::new(0), Condvar::new());
     let take_turns = |me: u32| {
         for _ in 0..200 {

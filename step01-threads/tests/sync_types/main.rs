@@ -10,6 +10,8 @@ mod once;
 mod puppet;
 mod semaphore;
 mod wait_group;
+#[path = "../common/watchdog.rs"]
+mod watchdog;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};

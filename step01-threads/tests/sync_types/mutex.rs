@@ -9,6 +9,7 @@ use step01::park::Wait;
 use step01::{Mutex, MutexGuard};
 
 use crate::puppet::Puppet;
+use crate::watchdog::watch;
 use crate::{gives_up, past, soon};
 
 /// A puppet that locks, does nothing, unlocks; parked in `lock`.
@@ -32,6 +33,7 @@ fn impatient(mutex: &Arc<Mutex<u32>>, deadline: Instant) -> Puppet<bool> {
 
 #[test]
 fn threads_never_lose_an_increment() {
+    let _watchdog = watch("four threads, one mutex");
     static TOTAL: Mutex<u64> = Mutex::new(0);
     thread::scope(|s| {
         for _ in 0..4 {

@@ -10,9 +10,11 @@ use step01::{Once, Threads, scope};
 
 use crate::panic_message;
 use crate::puppet::Puppet;
+use crate::watchdog::watch;
 
 #[test]
 fn threads_run_it_once_and_all_see_it() {
+    let _watchdog = watch("eight threads, one Once");
     static ONCE: Once = Once::new();
     static RUNS: AtomicU32 = AtomicU32::new(0);
     thread::scope(|s| {
@@ -149,6 +151,7 @@ fn initialisers_may_use_others() {
 
 #[test]
 fn tasks_and_threads_share_one() {
+    let _watchdog = watch("tasks and a thread, one Once");
     for _ in 0..50 {
         let (once, runs) = (Once::new(), AtomicU32::new(0));
         let call = || {
