@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use step01::Runtime;
 
-use super::{joined, ms, thousands};
+use super::refusal::Refusal;
+use super::{ms, thousands};
 use crate::catalog::{
     Better, Group, Info, MetricInfo, Outcome, Params, Sample, StackWanted, WorkersWanted, detail,
     headline,
@@ -121,28 +122,34 @@ fn repeat<R: Runtime>(
 
 /// One computation. The outer error is a wrong answer, the inner one a refusal.
 fn once<R: Runtime>(rt: &R, n: u32, below: u32) -> Result<Result<Duration, String>, String> {
+    let refusal = Refusal::none_yet();
     let start = Instant::now();
-    let result = by_tasks(rt, n, below);
+    let result = by_tasks(rt, n, below, refusal);
     let elapsed = start.elapsed();
-    match result {
-        Ok(value) if value == iteratively(n) => Ok(Ok(elapsed)),
-        Ok(value) => Err(format!("fib({n}) was {value}")),
-        Err(refused) => Ok(Err(refused)),
+    match (result, refusal.reason()) {
+        (_, Some(reason)) => Ok(Err(reason.to_owned())),
+        (Some(value), None) if value == iteratively(n) => Ok(Ok(elapsed)),
+        (result, None) => Err(format!("fib({n}) was {result:?}")),
     }
 }
 
-fn by_tasks<R: Runtime>(rt: &R, n: u32, below: u32) -> Result<u64, String> {
+/// None if a task was refused, here or elsewhere.
+fn by_tasks<R: Runtime>(rt: &R, n: u32, below: u32, refusal: Refusal) -> Option<u64> {
     if n < below {
-        return Ok(sequential(n));
+        return Some(sequential(n));
+    }
+    if refusal.happened() {
+        return None;
     }
     let rt2 = rt.clone();
     let left = rt
-        .try_spawn(move || by_tasks(&rt2, n - 1, below))
-        .map_err(|error| error.to_string())?;
-    let right = by_tasks(rt, n - 2, below);
+        .try_spawn(move || by_tasks(&rt2, n - 1, below, refusal))
+        .map_err(|error| refusal.because(error))
+        .ok()?;
+    let right = by_tasks(rt, n - 2, below, refusal);
     // Joined in any case, so that no task is left when we give up.
-    let left = joined(left)?;
-    Ok(left? + right?)
+    let left = left.join().map_err(|error| refusal.because(error)).ok()?;
+    Some(left? + right?)
 }
 
 /// The slow way.

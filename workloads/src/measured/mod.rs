@@ -21,6 +21,7 @@ pub(crate) mod hogs;
 pub(crate) mod memory;
 pub(crate) mod ping_pong;
 pub(crate) mod pipeline;
+mod refusal;
 pub(crate) mod skynet;
 pub(crate) mod sleepers;
 pub(crate) mod spawn_join;

@@ -6,11 +6,11 @@
 //!
 //! (The benchmark is Alexander Temerev's, <https://github.com/atemerev/skynet>, and exists for many languages.)
 
-use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use step01::{Runtime, Sender, bounded};
 
+use super::refusal::Refusal;
 use super::{ms, thousands};
 use crate::catalog::{
     Better, Group, Info, MetricInfo, Outcome, Params, Sample, StackWanted, WorkersWanted, detail,
@@ -73,20 +73,17 @@ pub(crate) fn run<R: Runtime>(rt: &R, params: &Params) -> Result<Outcome, String
     }
 }
 
-/// Why the runtime could not start a task of the tree; set by the first to whom it happens.
-type Refusal = Arc<OnceLock<String>>;
-
 /// One tree. The outer error is a wrong answer, the inner one a refusal.
 fn tree<R: Runtime>(rt: &R, leaves: u64) -> Result<Result<Duration, String>, String> {
-    let refusal = Refusal::default();
+    let refusal = Refusal::none_yet();
     let start = Instant::now();
     let (tx, rx) = bounded(0);
-    spawn(rt, &tx, 0, leaves, &refusal);
+    spawn(rt, &tx, 0, leaves, refusal);
     drop(tx);
     let sum = rx.recv();
     let elapsed = start.elapsed();
-    if let Some(reason) = refusal.get() {
-        return Ok(Err(reason.clone()));
+    if let Some(reason) = refusal.reason() {
+        return Ok(Err(reason.to_owned()));
     }
     let expected = leaves * (leaves - 1) / 2;
     match sum {
@@ -97,21 +94,20 @@ fn tree<R: Runtime>(rt: &R, leaves: u64) -> Result<Result<Duration, String>, Str
     }
 }
 
-fn spawn<R: Runtime>(rt: &R, parent: &Sender<u64>, first: u64, leaves: u64, refusal: &Refusal) {
-    if refusal.get().is_some() {
+fn spawn<R: Runtime>(rt: &R, parent: &Sender<u64>, first: u64, leaves: u64, refusal: Refusal) {
+    if refusal.happened() {
         return;
     }
-    let (rt2, parent, told) = (rt.clone(), parent.clone(), refusal.clone());
-    let spawned = rt.try_spawn(move || node(&rt2, &parent, first, leaves, &told));
+    let (rt2, parent) = (rt.clone(), parent.clone());
+    let spawned = rt.try_spawn(move || node(&rt2, &parent, first, leaves, refusal));
     if let Err(error) = spawned {
-        // Whoever was first has said it.
-        let _ = refusal.set(error.to_string());
+        refusal.because(error);
     }
 }
 
 /// Sends the sum of the `leaves` numbers from `first` on to the parent; or ends without a word if a task below was
 /// refused, so that the parent sees its channel closed, and ends as well.
-fn node<R: Runtime>(rt: &R, parent: &Sender<u64>, first: u64, leaves: u64, refusal: &Refusal) {
+fn node<R: Runtime>(rt: &R, parent: &Sender<u64>, first: u64, leaves: u64, refusal: Refusal) {
     let sum = if leaves == 1 {
         first
     } else {
