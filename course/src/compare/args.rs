@@ -51,7 +51,14 @@ pub(crate) struct Args {
     pub(crate) stage: Vec<String>,
 
     /// Measure these workloads only (any of them, also those that otherwise need --full)
-    #[arg(long, value_name = "NAME", num_args(1..), value_parser = workload_names(), hide_possible_values = true, help_heading = MEASURE)]
+    #[arg(
+        long,
+        value_name = "NAME",
+        num_args(1..),
+        value_parser = workload_names(),
+        hide_possible_values = true,
+        help_heading = MEASURE
+    )]
     pub(crate) workload: Vec<String>,
 
     /// Measure less of everything: half a minute, rougher numbers
@@ -74,7 +81,12 @@ pub(crate) struct Args {
     pub(crate) reps: Option<u32>,
 
     /// Give up on a repetition after so many seconds (otherwise: 30, or twenty times what it usually takes)
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400), help_heading = MEASURE)]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        value_parser = clap::value_parser!(u32).range(1..=86_400),
+        help_heading = MEASURE
+    )]
     pub(crate) timeout: Option<u32>,
 
     /// Write the results to this file as well, as JSON
@@ -93,7 +105,14 @@ pub(crate) struct Args {
     pub(crate) list: bool,
 
     /// Say what a workload times, what it checks and why it matters, and measure nothing
-    #[arg(long, value_name = "WORKLOAD", exclusive = true, value_parser = workload_names(), hide_possible_values = true, help_heading = TELL)]
+    #[arg(
+        long,
+        value_name = "WORKLOAD",
+        exclusive = true,
+        value_parser = workload_names(),
+        hide_possible_values = true,
+        help_heading = TELL
+    )]
     pub(crate) explain: Option<String>,
 }
 

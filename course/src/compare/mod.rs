@@ -1,9 +1,9 @@
 //! `course compare`: measures the stages on this machine and prints them side by side.
 //!
-//! The order of things: what was asked for ([`args`], [`plan`]), the machine ([`machine`], [`yardsticks`]), the measuring
-//! ([`measure`] decides what runs next, [`child`] runs it in a process of its own, [`repetition`] is that process, [`cell`]
-//! keeps what came out), and what is shown: [`table`], [`story`], and with `--predict` the guesses ([`predict`]). All
-//! of them work on the types of [`results`], which is also what the JSON file holds.
+//! The order of things: what was asked for ([`args`], [`plan`]), the machine ([`machine`], [`yardsticks`]), the
+//! measuring ([`measure`] decides what runs next, [`child`] runs it in a process of its own, [`repetition`] is that
+//! process, [`cell`] keeps what came out), and what is shown: [`table`], [`story`], and with `--predict` the guesses
+//! ([`predict`]). All of them work on the types of [`results`], which is also what the JSON file holds.
 
 pub(crate) mod args;
 mod cell;

@@ -1,4 +1,5 @@
-//! What a run of `compare` found: the types behind the JSON file, the table, the verdicts and whatever shows them later.
+//! What a run of `compare` found: the types behind the JSON file, the table, the verdicts and whatever shows them
+//! later.
 //!
 //! The file is an interface. A change that a reader of the old form would misunderstand gets a new number in
 //! [`SCHEMA`]; new fields do not.

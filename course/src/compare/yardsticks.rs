@@ -7,9 +7,9 @@
 //!
 //! # The crossing
 //!
-//! Two threads, each pinned to a core of its own, write to one word in turn. A line that is written by one core and read
-//! by the other has to cross; a round is two crossings. Many short batches are timed. A batch in which one of the two
-//! lost its core to somebody else says nothing about caches and takes many times as long, so batches far above the
+//! Two threads, each pinned to a core of its own, write to one word in turn. A line that is written by one core and
+//! read by the other has to cross; a round is two crossings. Many short batches are timed. A batch in which one of the
+//! two lost its core to somebody else says nothing about caches and takes many times as long, so batches far above the
 //! fastest are left out, and the median of the others is reported.
 
 use std::hint::{black_box, spin_loop};
