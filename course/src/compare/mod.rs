@@ -75,7 +75,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 }
 
 /// What was asked for, from the options.
-fn plan(args: &Args) -> Plan {
+fn planned(args: &Args) -> Plan {
     let scale = match (args.quick, args.full) {
         (true, _) => Scale::Quick,
         (_, true) => Scale::Full,
@@ -108,7 +108,7 @@ fn plan(args: &Args) -> Plan {
 }
 
 fn compare(args: &Args, out: &mut impl Write, screen: &Screen) -> anyhow::Result<ExitCode> {
-    let plan = plan(args);
+    let plan = planned(args);
     if let Some(file) = &args.json {
         // Before measuring for minutes, not after.
         can_be_written(file)?;
@@ -123,7 +123,7 @@ fn compare(args: &Args, out: &mut impl Write, screen: &Screen) -> anyhow::Result
     write!(out, "{}", story::plan(&plan, screen))?;
     out.flush()?;
 
-    let report = measure(&plan, machine);
+    let report = measured(&plan, machine);
     let json = serde_json::to_string_pretty(&report)? + "\n";
     let saved = state::save("last.json", &json);
     if let Some(file) = &args.json {
@@ -157,7 +157,7 @@ fn can_be_written(file: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn measure(plan: &Plan, machine: Machine) -> Report {
+fn measured(plan: &Plan, machine: Machine) -> Report {
     let date = results::now();
     let before = CpuTime::now();
     let begin = Instant::now();
