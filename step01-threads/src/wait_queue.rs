@@ -171,6 +171,17 @@ impl Waiter {
     }
 }
 
+impl Drop for Waiter {
+    /// A waiter that goes while it is linked would leave a dangling pointer in its queue. None ever does; a debug build
+    /// looks, so that a mistake is a message and not a crash somewhere else.
+    fn drop(&mut self) {
+        debug_assert!(
+            self.link.get() != Link::In,
+            "a waiter goes while it is linked into its queue"
+        );
+    }
+}
+
 /// A waiter that has been taken out of its queue and belongs to the taker, who must [`finish`](Taken::finish) it
 /// before releasing the lock of that queue.
 #[must_use = "a waiter that was taken and not finished sleeps for ever"]
