@@ -18,6 +18,7 @@
 mod channels;
 mod clocks;
 mod closing;
+mod groups;
 mod locks;
 mod parking;
 mod selects;
@@ -202,6 +203,9 @@ macro_rules! __conformance_cases {
                 a_condition_is_waited_for
                 notify_all_wakes_all
                 a_wait_for_a_condition_ends_in_time
+                tasks_and_plain_threads_share_locks
+            }
+            groups {
                 a_wait_group_waits_for_all
                 a_wait_group_wakes_all_who_wait
                 a_semaphore_lets_so_many_in
@@ -211,7 +215,6 @@ macro_rules! __conformance_cases {
                 a_scope_lends_its_stack
                 a_scope_ends_after_its_tasks
                 a_panic_in_a_scope_comes_out_at_its_end
-                tasks_and_plain_threads_share_locks
             }
             sockets {
                 what_is_sent_comes_back

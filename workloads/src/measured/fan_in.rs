@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use step01::{Runtime, bounded};
 
-use super::{budget, joined, thousands};
+use super::{budget, fill, joined, thousands};
 use crate::catalog::{
     Better, Group, Info, MetricInfo, Outcome, Params, Sample, StackWanted, WorkersWanted, headline,
 };
@@ -39,16 +39,10 @@ const SENDERS: u64 = 4;
 const ROOM: usize = 128;
 
 pub(crate) fn run<R: Runtime>(rt: &R, params: &Params) -> Result<Outcome, String> {
-    let budget = budget(params.size);
-    let mut each = params.size.pick(500, 10_000, 10_000, 10_000);
-    // Doubles the count until it lasts long enough; the rounds before are the warm-up.
-    let elapsed = loop {
-        let elapsed = rt.run(|| round(rt, each))?;
-        if elapsed >= budget {
-            break elapsed;
-        }
-        each *= 2;
-    };
+    let fewest = params.size.pick(500, 5_000, 5_000, 5_000);
+    let (each, elapsed) = fill(budget(params.size), fewest, |each| {
+        rt.run(|| round(rt, each))
+    })?;
     let messages = each * SENDERS;
     Ok(Outcome::Measured(vec![Sample::noted(
         &METRICS[0],

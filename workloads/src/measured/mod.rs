@@ -34,6 +34,25 @@ pub(crate) fn budget(size: Size) -> Duration {
     Duration::from_millis(size.pick(1, 50, 300, 1_000))
 }
 
+/// Runs `round` with more and more repetitions, beginning with `fewest`, until one lasts for the whole budget. Returns
+/// that one: its repetitions and its time. Those before it were the warm-up.
+pub(crate) fn fill(
+    budget: Duration,
+    fewest: u64,
+    mut round: impl FnMut(u64) -> Result<Duration, String>,
+) -> Result<(u64, Duration), String> {
+    let mut repetitions = fewest;
+    loop {
+        let elapsed = round(repetitions)?;
+        if elapsed >= budget {
+            return Ok((repetitions, elapsed));
+        }
+        // A tenth more than should be enough; but a first, cold round says little, so no leaps.
+        let wanted = 1.1 * budget.as_secs_f64() / elapsed.as_secs_f64().max(1e-9);
+        repetitions = (repetitions as f64 * wanted.clamp(1.2, 10.0)).ceil() as u64;
+    }
+}
+
 /// What a task returned, or why it did not, as a message for the user.
 pub(crate) fn joined<T>(handle: JoinHandle<T>) -> Result<T, String> {
     handle.join().map_err(|error: JoinError| error.to_string())
@@ -80,6 +99,21 @@ mod tests {
         ] {
             assert_eq!(thousands(n), text);
         }
+    }
+
+    #[test]
+    fn the_last_round_fills_the_budget_and_the_others_do_not() {
+        let per_repetition = Duration::from_micros(3);
+        let mut rounds = Vec::new();
+        let result = fill(Duration::from_millis(90), 10, |n| {
+            rounds.push(n);
+            Ok(per_repetition * n as u32)
+        });
+        let (n, elapsed) = result.unwrap();
+        assert_eq!((n, elapsed), (33_000, per_repetition * 33_000));
+        assert_eq!(rounds, [10, 100, 1_000, 10_000, 33_000]);
+        let failed = fill(Duration::from_millis(1), 10, |_| Err("no".to_owned()));
+        assert_eq!(failed, Err("no".to_owned()));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use step01::{Runtime, bounded};
 
-use super::{budget, joined};
+use super::{budget, fill, joined};
 use crate::catalog::{
     Better, Group, Info, MetricInfo, Outcome, Params, Sample, StackWanted, WorkersWanted, headline,
 };
@@ -47,16 +47,10 @@ pub(crate) const ALL: Info = Info {
 };
 
 pub(crate) fn run<R: Runtime>(rt: &R, params: &Params) -> Result<Outcome, String> {
-    let budget = budget(params.size);
-    let mut rounds = params.size.pick(50, 500, 500, 500);
-    // Doubles the count until it lasts long enough; the rounds before are the warm-up.
-    let elapsed = loop {
-        let elapsed = rt.run(|| play(rt, rounds))?;
-        if elapsed >= budget {
-            break elapsed;
-        }
-        rounds *= 2;
-    };
+    let fewest = params.size.pick(50, 500, 500, 500);
+    let (rounds, elapsed) = fill(budget(params.size), fewest, |rounds| {
+        rt.run(|| play(rt, rounds))
+    })?;
     Ok(Outcome::Measured(vec![Sample::noted(
         &METRICS[0],
         elapsed.as_nanos() as f64 / rounds as f64,

@@ -39,7 +39,7 @@ pub(crate) const INFO: Info = Info {
     workers: WorkersWanted::All,
     stack: StackWanted::Small,
     default_reps: 3,
-    cost: 6.0,
+    cost: 8.0,
 };
 
 pub(crate) fn run<R: Runtime>(rt: &R, params: &Params) -> Result<Outcome, String> {
@@ -64,7 +64,7 @@ pub(crate) fn run<R: Runtime>(rt: &R, params: &Params) -> Result<Outcome, String
                 if why_fewer.is_empty() {
                     why_fewer = format!("; {} were refused: {refused}", thousands(leaves as usize));
                 }
-                leaves /= 10;
+                leaves = if leaves > 10_000 { 10_000 } else { leaves / 10 };
                 // Every task of the last tree is at its end, but some may still be on their way out.
                 rt.run(|| rt.sleep(Duration::from_millis(20)));
             }

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use step01::{JoinHandle, Runtime};
 
+use super::{budget, joined, thousands};
 use crate::catalog::{
     Better, Group, Info, MetricInfo, Outcome, Params, Sample, StackWanted, WorkersWanted, headline,
 };
@@ -36,7 +37,7 @@ pub(crate) const INFO: Info = Info {
 const BATCH: u64 = 1_000;
 
 pub(crate) fn run<R: Runtime>(rt: &R, params: &Params) -> Result<Outcome, String> {
-    let budget = crate::measured::budget(params.size);
+    let budget = budget(params.size);
     let (tasks, elapsed) = rt.run(|| -> Result<_, String> {
         let mut handles = Vec::with_capacity(BATCH as usize);
         batch(rt, &mut handles)?;
@@ -55,7 +56,7 @@ pub(crate) fn run<R: Runtime>(rt: &R, params: &Params) -> Result<Outcome, String
     Ok(Outcome::Measured(vec![Sample::noted(
         &METRICS[0],
         ns,
-        format!("{tasks} tasks"),
+        format!("{} tasks", thousands(tasks as usize)),
     )]))
 }
 
@@ -63,7 +64,7 @@ fn batch<R: Runtime>(rt: &R, handles: &mut Vec<JoinHandle<u64>>) -> Result<(), S
     handles.extend((0..BATCH).map(|i| rt.spawn(move || i)));
     let mut sum = 0;
     for handle in handles.drain(..) {
-        sum += handle.join().map_err(|e| e.to_string())?;
+        sum += joined(handle)?;
     }
     if sum != BATCH * (BATCH - 1) / 2 {
         return Err(format!("the joins returned a sum of {sum}"));

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use step01::Runtime;
 
+use super::{budget, fill, joined};
 use crate::catalog::{
     Better, Group, Info, MetricInfo, Outcome, Params, Sample, StackWanted, WorkersWanted, detail,
     headline,
@@ -42,19 +43,11 @@ pub(crate) const INFO: Info = Info {
 };
 
 pub(crate) fn run<R: Runtime>(rt: &R, params: &Params) -> Result<Outcome, String> {
-    let budget = crate::measured::budget(params.size);
     let fewest = params.size.pick(50, 1_000, 1_000, 1_000);
-    let (yields, elapsed) = rt.run(|| -> Result<_, String> {
-        // Doubles the count until a round lasts long enough. The rounds before the last are the warm-up.
-        let mut each = fewest;
-        loop {
-            let elapsed = round(rt, each)?;
-            if elapsed >= budget {
-                return Ok((2 * each, elapsed));
-            }
-            each *= 2;
-        }
+    let (each, elapsed) = fill(budget(params.size), fewest, |each| {
+        rt.run(|| round(rt, each))
     })?;
+    let yields = 2 * each;
     let changed = rt.run(|| turns_changed(rt, fewest))?;
     Ok(Outcome::Measured(vec![
         Sample::noted(
@@ -84,8 +77,8 @@ fn round<R: Runtime>(rt: &R, each: u64) -> Result<Duration, String> {
         })
     };
     let (a, b) = (spawn(), spawn());
-    let (start_a, end_a) = a.join().map_err(|e| e.to_string())?;
-    let (start_b, end_b) = b.join().map_err(|e| e.to_string())?;
+    let (start_a, end_a) = joined(a)?;
+    let (start_b, end_b) = joined(b)?;
     Ok(end_a.max(end_b) - start_a.min(start_b))
 }
 
@@ -113,6 +106,6 @@ fn turns_changed<R: Runtime>(rt: &R, each: u64) -> Result<f64, String> {
         })
     };
     let (a, b) = (spawn(0), spawn(1));
-    let changed = a.join().map_err(|e| e.to_string())? + b.join().map_err(|e| e.to_string())?;
+    let changed = joined(a)? + joined(b)?;
     Ok(changed as f64 / (2 * each) as f64)
 }

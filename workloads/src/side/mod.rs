@@ -30,6 +30,7 @@
 mod epoll;
 mod load;
 mod services;
+mod talk;
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -43,8 +44,9 @@ use step01::Receiver;
 
 use crate::machine::{self, Pinned};
 
-pub(crate) use load::{Load, LoadReport, Talk};
+pub(crate) use load::{Load, LoadReport};
 pub(crate) use services::{ServiceSpec, Services, ServicesReport, answer_of};
+pub(crate) use talk::Talk;
 
 /// The variable that says what to become.
 const VARIABLE: &str = "WORKLOADS_SIDE_ROLE";

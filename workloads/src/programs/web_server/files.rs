@@ -197,6 +197,43 @@ mod tests {
     }
 
     #[test]
+    fn no_path_made_of_these_parts_leads_out() {
+        let (_outer, root) = site();
+        let parts = [
+            "",
+            ".",
+            "..",
+            "%2e%2e",
+            "%2E.",
+            "guide",
+            "..%2f",
+            "%2f",
+            "%5c",
+            "secret.txt",
+            "way-out.txt",
+        ];
+        // Every path of up to four of them, with what is inside and what is not.
+        let mut paths = vec![String::new()];
+        for _ in 0..4 {
+            paths = paths
+                .iter()
+                .flat_map(|path| parts.map(|part| format!("{path}/{part}")))
+                .collect();
+            for path in &paths {
+                if let Found::File(mut file, ..) = find(&root, path) {
+                    let mut text = String::new();
+                    file.read_to_string(&mut text).unwrap();
+                    assert!(
+                        text == "front" || text == "guide",
+                        "{path} leads to {text:?}"
+                    );
+                }
+            }
+        }
+        assert_eq!(paths.len(), parts.len().pow(4));
+    }
+
+    #[test]
     fn a_folder_without_its_slash_leads_to_the_one_with_it() {
         let (_outer, root) = site();
         match find(&root, "/guide") {

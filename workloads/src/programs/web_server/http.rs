@@ -333,6 +333,38 @@ mod tests {
     }
 
     #[test]
+    fn no_single_wrong_byte_confuses_the_parser() {
+        let request = b"GET /a?b HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+        let mut accepted = 0;
+        for at in 0..request.len() {
+            for byte in 0..=255 {
+                let mut wrong = request.to_vec();
+                wrong[at] = byte;
+                match parse(&wrong) {
+                    // It ends with the first empty line (a line may end without the carriage return); one that ended
+                    // elsewhere would smuggle in another request, or swallow a part of it.
+                    Parsed::Request(parsed) => {
+                        let mut ends = (1..wrong.len()).filter(|i| wrong[*i] == b'\n');
+                        let empty = |i: &usize| {
+                            let line = wrong[..*i].strip_suffix(b"\r").unwrap_or(&wrong[..*i]);
+                            line.ends_with(b"\n")
+                        };
+                        let end = ends.find(empty).unwrap() + 1;
+                        assert_eq!(parsed.length, end, "byte {byte} at {at}");
+                        assert!(parsed.path.starts_with('/'), "byte {byte} at {at}");
+                        accepted += 1;
+                    }
+                    Parsed::Incomplete | Parsed::Refused(_) => {}
+                }
+            }
+        }
+        assert!(
+            accepted > request.len(),
+            "many changes make another good request"
+        );
+    }
+
+    #[test]
     fn a_head_that_is_too_long_is_refused() {
         let mut request = b"GET / HTTP/1.1\r\nHost: h\r\nX: ".to_vec();
         request.resize(LONGEST_HEAD - 1, b'x');
