@@ -3,7 +3,7 @@
 //! Everything here is generic over [`step01::Runtime`] and knows no stage. So one conformance suite says what a stage
 //! must keep, one set of workloads is measured on all of them, and one set of programs runs on all of them.
 //!
-//! - [`conformance`]: the promises of the contract, one case each
+//! - [`conformance`](mod@conformance): the promises of the contract, one case each
 //! - [`catalog`]: what can be measured, and the call that does it; the workloads themselves are in `measured/`
 //! - [`programs`]: a web server, a data pipeline, concurrent calls
 //! - [`examples`]: the programs as something to watch; each stage's `examples/` call it

@@ -33,7 +33,7 @@ struct Shared {
     arrived: AtomicUsize,
 }
 
-/// Why no further task could be had.
+/// Why no further task could be had: which limit was met.
 pub(crate) struct Refused(pub(crate) String);
 
 impl<R: Runtime> Crowd<R> {
@@ -73,7 +73,7 @@ impl<R: Runtime> Crowd<R> {
             match spawned {
                 Ok(handle) => *slot = Some(handle),
                 Err(error) => {
-                    refused = Some(Refused(error.to_string()));
+                    refused = Some(Refused(error.limit().to_owned()));
                     break;
                 }
             }
