@@ -86,6 +86,7 @@ impl Once {
     }
 
     /// True once an initialiser has run to its end; what it did is then visible.
+    #[inline]
     pub fn is_completed(&self) -> bool {
         // Acquire: pairs with the Release in `end`.
         self.state.load(Acquire) == COMPLETE
