@@ -18,9 +18,10 @@ const modules = option('--modules');
 const chromiumPath = option('--chromium');
 const screenshots = option('--screenshots');
 const only = option('--only');
-const [root] = args;
+const fallback = option('--default');
+const [root = fallback] = args;
 if (!root || !modules || !chromiumPath) {
-    console.error('usage: .ci/browser-check BOOK_FOLDER [--screenshots FOLDER] [--only PART_OF_A_PATH]');
+    console.error('usage: .ci/browser-check [BOOK_FOLDER] [--screenshots FOLDER] [--only PART_OF_A_PATH]');
     process.exit(2);
 }
 const { chromium } = createRequire(join(modules, 'package.json'))('playwright-core');

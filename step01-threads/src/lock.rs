@@ -56,6 +56,7 @@ impl RawLock {
 
     #[cold]
     fn lock_slow(&self) {
+        // ANCHOR: spin
         for _ in 0..SPINS {
             // Relaxed: only a look. The exchange behind it is the Acquire.
             if self.word.load(Relaxed) == FREE
@@ -68,6 +69,7 @@ impl RawLock {
             }
             spin_hint();
         }
+        // ANCHOR_END: spin
         // Acquire: as in `lock`.
         while self.word.swap(CONTENDED, Acquire) != FREE {
             self.word.wait(CONTENDED, None);

@@ -21,10 +21,10 @@
 //! # Fairness
 //!
 //! *Barging* is allowed: a task that finds the mutex free takes it, even while a woken waiter is coming. The mutex is
-//! then not idle for the time that a wake-up takes, which is long beside a critical section of a few instructions. To
-//! be overtaken again and again would be starvation, so a waiter is overtaken in this way once. If it comes and finds
-//! the mutex taken, it goes to the *front* of the queue as STARVED, and the next unlock hands the mutex over: LOCKED
-//! stays set, and nobody can come between. There is at most one such waiter, since there is at most one COMING.
+//! then not idle for the time that a wake-up takes, which is long beside a critical section of a few instructions. But
+//! to come too late again and again would be starvation, so that happens to a waiter once. If it comes and finds the
+//! mutex taken, it goes to the *front* of the queue as STARVED, and the next unlock hands the mutex over: LOCKED stays
+//! set, and nobody can come between. There is at most one such waiter, since there is at most one COMING.
 //!
 //! This is the starvation mode of Go's mutex (internal/sync/mutex.go) without its clock. Go starts to hand over when a
 //! waiter has waited for a millisecond, and stops at one that has waited for less or is the last.
@@ -66,7 +66,6 @@ const FRESH: usize = 0;
 /// The amount of a waiter that was woken once, and came too late.
 const STARVED: usize = 1;
 
-// ANCHOR: raw_mutex
 /// The mutex without its data.
 #[derive(Debug)]
 struct RawMutex {
@@ -108,6 +107,7 @@ impl RawMutex {
         false
     }
 
+    // ANCHOR: lock_slow
     /// False if the deadline came first.
     #[cold]
     fn lock_slow(&self, deadline: Option<Instant>) -> bool {
@@ -158,6 +158,7 @@ impl RawMutex {
             }
         }
     }
+    // ANCHOR_END: lock_slow
 
     #[inline]
     fn unlock(&self) {
@@ -168,6 +169,7 @@ impl RawMutex {
         }
     }
 
+    // ANCHOR: unlock_slow
     #[cold]
     fn unlock_slow(&self) {
         let mut word = self.word.load(Relaxed);
@@ -201,6 +203,7 @@ impl RawMutex {
         drop(queue);
         unparker.unpark();
     }
+    // ANCHOR_END: unlock_slow
 
     /// Takes QUEUED away if nobody is queued any more, so that the next unlock is a short one. Relaxed: under the
     /// queue's lock, and nothing is published by it.
@@ -233,7 +236,6 @@ impl Drop for Unwind<'_> {
         mutex.tidy(&queue);
     }
 }
-// ANCHOR_END: raw_mutex
 
 /// A lock around a `T`, for tasks and threads alike.
 ///

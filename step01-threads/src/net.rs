@@ -29,6 +29,7 @@ pub trait Net: Clone + Send + Sync + 'static {
     /// Those of connect(2), and of the name look-up.
     fn connect<A: ToSocketAddrs>(&self, address: A) -> io::Result<Self::Stream>;
 }
+// ANCHOR_END: net
 
 /// A listening TCP socket.
 pub trait NetListener: Send + Sync + 'static {
@@ -80,7 +81,6 @@ pub trait NetStream: Read + Write + Send + Sync + Sized + 'static {
     /// Those of getpeername(2).
     fn peer_addr(&self) -> io::Result<SocketAddr>;
 }
-// ANCHOR_END: net
 
 /// std's sockets: the calling thread sleeps in the kernel until there is something to do.
 #[derive(Clone, Copy, Debug, Default)]

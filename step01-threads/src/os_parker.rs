@@ -57,6 +57,7 @@ impl OsParker {
         self.word.swap(EMPTY, Acquire);
     }
 
+    // ANCHOR: unpark
     /// Leaves the token; wakes the thread if it sleeps. Never blocks.
     pub(crate) fn unpark(&self) {
         // Release: pairs with the Acquire in `park`. A swap and not a load that looks first: see the comment above.
@@ -64,5 +65,6 @@ impl OsParker {
             self.word.wake_one();
         }
     }
+    // ANCHOR_END: unpark
 }
 // ANCHOR_END: os_parker

@@ -59,7 +59,6 @@ pub struct Report {
     pub setting: &'static str,
 }
 
-// ANCHOR: lookup
 /// A stage's answer to "whose guard is this address in?". Made once, as a `static`.
 #[derive(Debug)]
 pub struct Lookup {
@@ -104,7 +103,6 @@ pub unsafe fn register(lookup: &'static Lookup) {
         }
     });
 }
-// ANCHOR_END: lookup
 
 /// The stack of a thread that is a task.
 #[derive(Clone, Copy)]
@@ -118,7 +116,6 @@ thread_local! {
     static WATCHED: Cell<Option<Watched>> = const { Cell::new(None) };
 }
 
-// ANCHOR: watch
 /// From now on, an overflow of the calling thread's own stack is reported as that of this task. The thread needs an
 /// [`AltStack`](crate::alt_stack::AltStack), and [`install`] must have been called.
 ///
@@ -154,7 +151,6 @@ fn own_guard() -> io::Result<Range<usize>> {
     let lowest = lowest as usize;
     Ok(lowest.saturating_sub(guard)..lowest.saturating_add(guard))
 }
-// ANCHOR_END: watch
 
 /// The signals that a touched guard raises: SIGSEGV on Linux; SIGBUS when a page that should be there cannot be had.
 const SIGNALS: [c_int; 2] = [libc::SIGSEGV, libc::SIGBUS];
@@ -162,7 +158,6 @@ const SIGNALS: [c_int; 2] = [libc::SIGSEGV, libc::SIGBUS];
 /// What was to happen on each of [`SIGNALS`] before.
 static EARLIER: [OnceLock<libc::sigaction>; 2] = [OnceLock::new(), OnceLock::new()];
 
-// ANCHOR: install
 /// Installs the handler in front of what is there, once in the life of the process. Later calls do nothing.
 ///
 /// A handler that the program installs afterwards takes the place of this one, and should pass on what it does not know.
@@ -203,7 +198,6 @@ extern "C" fn on_fault(signal: c_int, info: *mut libc::siginfo_t, context: *mut 
     // SAFETY: these are the very arguments that the kernel passed.
     unsafe { pass_on(signal, info, context) }
 }
-// ANCHOR_END: install
 
 /// Whose guard the address is in.
 fn find(address: usize) -> Option<Report> {

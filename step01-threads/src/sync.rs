@@ -77,6 +77,7 @@ impl Futex {
         self.0.load(order)
     }
 
+    // ANCHOR: futex
     /// Sleeps if the word is `expected` at the moment the kernel looks, until someone calls [`Futex::wake_one`], the
     /// deadline passes, a signal arrives, or for no reason at all. The caller looks at the word again in every case.
     pub(crate) fn wait(&self, expected: u32, deadline: Option<Instant>) {
@@ -116,6 +117,7 @@ impl Futex {
             );
         }
     }
+    // ANCHOR_END: futex
 }
 
 /// Makes a constructor `const`, so that a lock can be a static. Loom's types cannot be made at compile time; its module

@@ -133,7 +133,6 @@ impl Default for Threads {
     }
 }
 
-// ANCHOR: builder
 impl Builder {
     /// The size of each task's stack in bytes, rounded up to whole pages; 2 MiB if it is not set. It is address space
     /// that is reserved; memory is spent on the pages that a task touches.
@@ -202,7 +201,6 @@ impl Builder {
         })
     }
 }
-// ANCHOR_END: builder
 
 /// The smallest stack that a thread can have on this machine, in bytes: 16 KiB on x86-64 and 128 KiB on aarch64 with
 /// glibc. It is enough for a task that calls little, and for one that panics. With `RUST_BACKTRACE=1` the backtrace is

@@ -14,6 +14,7 @@
 
 use std::fmt;
 
+// ANCHOR: unparker
 /// What a stage supplies so that its tasks can be started again.
 #[derive(Debug)]
 pub struct UnparkVTable {
@@ -57,6 +58,7 @@ impl Unparker {
         self.data
     }
 }
+// ANCHOR_END: unparker
 
 // SAFETY: `new` demands that `unpark` be sound from any thread; nothing else is ever done with the pointer.
 unsafe impl Send for Unparker {}

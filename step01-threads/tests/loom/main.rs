@@ -5,15 +5,20 @@
 //! is a closure that loom calls again and again, each time with another interleaving, until it has seen all of them or
 //! all within a stated bound.
 //!
-//! What loom cannot see, here as everywhere: sequentially consistent *accesses* count as acquire and release (there
-//! are none in these files), stores are not reordered before earlier loads ("load buffering"), and the futex is modelled
+//! What loom cannot see, here as everywhere: sequentially consistent *accesses* count as acquire and release (there are
+//! none in these files), stores are not reordered before earlier loads ("load buffering"), and the futex is modelled
 //! with loom's mutex and condition variable, whose own synchronisation comes on top of the protocol's in those
-//! executions in which a thread really sleeps. Time does not exist: a deadline in the past stands for "it timed out now".
+//! executions in which a thread really sleeps. Of several earlier accesses to one object loom tries to exchange only
+//! the last with a later one, so a race with an access before that can be missed even in a model said to be complete:
+//! which thread does what in a model is chosen so that the planted bugs are found. Time does not exist: a deadline in
+//! the past stands for "it timed out now".
 
 #![allow(dead_code, unreachable_pub, unused_imports)]
-// The library's files are private here, where clippy looks at names more strictly, and a constant of the facade is zero.
+// The library's files are private here, where clippy looks at names more strictly, and a constant of the facade is
+// zero.
 #![allow(clippy::enum_variant_names, clippy::reversed_empty_ranges)]
 
+// ANCHOR: files
 #[path = "../../src/channel/mod.rs"]
 mod channel;
 #[path = "../../src/condvar.rs"]
@@ -22,6 +27,7 @@ mod condvar;
 mod crowd;
 #[path = "../../src/join.rs"]
 mod join;
+// ANCHOR_END: files
 #[path = "../../src/lock.rs"]
 mod lock;
 #[path = "../../src/mutex.rs"]

@@ -14,6 +14,7 @@ pub(crate) enum Bound {
     Preemptions(usize),
 }
 
+// ANCHOR: explore
 /// Explores `f` and asserts that there were at least `minimum` executions.
 pub(crate) fn explore(
     name: &str,
@@ -41,6 +42,7 @@ pub(crate) fn explore(
         "model {name} explored {explored} executions, fewer than {minimum}: does it still race?"
     );
 }
+// ANCHOR_END: explore
 
 /// A deadline that has passed.
 pub(crate) fn past() -> Instant {

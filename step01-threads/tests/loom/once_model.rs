@@ -77,7 +77,6 @@ fn completed_is_seen() {
     });
 }
 
-// ANCHOR: tried_again
 /// The first initialiser to run panics. Whoever waits for it is woken and tries again, and in the end it is done.
 #[test]
 fn tried_again_after_a_panic() {
@@ -103,7 +102,6 @@ fn tried_again_after_a_panic() {
         },
     );
 }
-// ANCHOR_END: tried_again
 
 /// Three: two wait for the one that runs it, and both are let go.
 #[test]

@@ -58,7 +58,6 @@ fn two_wait() {
     });
 }
 
-// ANCHOR: used_again
 /// Used again as soon as the wait is over, while `done` may still be looking for others to wake: who waits for the
 /// second round is not let go by the first.
 #[test]
@@ -83,7 +82,6 @@ fn used_again_at_once() {
         },
     );
 }
-// ANCHOR_END: used_again
 
 /// A waiter that gives up leaves nothing behind that `done` would stumble over, and says what is true.
 #[test]
