@@ -1,8 +1,8 @@
 //! The three programs as something to watch: what the examples of each stage's crate run.
 //!
 //! Each stage's `examples/web_server.rs` and so on make the stage's runtime and call a function of this module, which
-//! does the rest: it reads the command line, runs the program, checks what comes out of it, and says in plain words what
-//! happened. By default each ends by itself after a few seconds.
+//! does the rest: it reads the command line, runs the program, checks what comes out of it, and says in plain words
+//! what happened. By default each ends by itself after a few seconds.
 
 mod concurrent_calls;
 mod options;

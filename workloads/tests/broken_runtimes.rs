@@ -1,7 +1,7 @@
 //! The suite has teeth: runtimes that break one promise each, and the case that must notice.
 //!
-//! Each is one OS thread per task with one thing done wrong. A suite that let one of them pass would prove nothing about
-//! those that it passes. (Runtimes that hang are left out: the watchdog ends the process.)
+//! Each is one OS thread per task with one thing done wrong. A suite that let one of them pass would prove nothing
+//! about those that it passes. (Runtimes that hang are left out: the watchdog ends the process.)
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};

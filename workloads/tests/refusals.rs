@@ -1,8 +1,8 @@
-//! What the workloads make of a runtime that cannot have enough tasks: a number at the size that it can do, with a note,
-//! or a skip with the reason. Never a hang, and never a number that was not measured.
+//! What the workloads make of a runtime that cannot have enough tasks: a number at the size that it can do, with a
+//! note, or a skip with the reason. Never a hang, and never a number that was not measured.
 //!
-//! A runtime may refuse in two ways: when a task is spawned, with an error that names the limit; or later, when the task
-//! is to run and there is no stack for it, by dropping it.
+//! A runtime may refuse in two ways: when a task is spawned, with an error that names the limit; or later, when the
+//! task is to run and there is no stack for it, by dropping it.
 
 use std::io;
 use std::panic::Location;

@@ -1,23 +1,34 @@
-//! Load clients and services as processes of their own.
+//! Load clients and services as processes of their own; and the examples, which use them.
 //!
 //! The only test whose `main` is its own: the process that it starts is itself, and has to become what it is asked to.
 
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitCode, Output, Stdio};
 
 use step01::Threads;
 use workloads::catalog::{self, Outcome, Params, Size};
+use workloads::examples;
 use workloads::side::{self, Side};
 use workloads::testing::Watchdog;
 
-fn main() {
+/// Set to the name of an example: the process runs it, as the example's own `main` would.
+const EXAMPLE: &str = "WORKLOADS_TEST_EXAMPLE";
+
+fn main() -> ExitCode {
     side::become_if_asked();
+    let rt = Threads::new();
+    match std::env::var(EXAMPLE).as_deref() {
+        Ok("web_server") => return examples::web_server(&rt),
+        Ok("pipeline") => return examples::pipeline(&rt),
+        Ok("concurrent_calls") => return examples::concurrent_calls(&rt),
+        _ => {}
+    }
     // A filter is not worth the trouble for so few; but what only wants the list must not wait for the tests.
     if std::env::args().any(|argument| argument == "--list") {
         println!("side_process: test");
-        return;
+        return ExitCode::SUCCESS;
     }
-    let tests: [(&str, fn()); 4] = [
+    let tests: [(&str, fn()); 6] = [
         (
             "workloads_run_with_a_side_process",
             workloads_run_with_a_side_process,
@@ -34,12 +45,21 @@ fn main() {
             "a_role_that_is_none_is_refused",
             a_role_that_is_none_is_refused,
         ),
+        (
+            "the_examples_say_what_happened",
+            the_examples_say_what_happened,
+        ),
+        (
+            "the_examples_name_a_wrong_option",
+            the_examples_name_a_wrong_option,
+        ),
     ];
     for (name, test) in tests {
         let _watchdog = Watchdog::new(name);
         test();
         println!("test {name} ... ok");
     }
+    ExitCode::SUCCESS
 }
 
 fn workloads_run_with_a_side_process() {
@@ -112,4 +132,65 @@ fn a_role_that_is_none_is_refused() {
         text.contains("WORKLOADS_SIDE_ROLE is set, but not to a role"),
         "{text}"
     );
+}
+
+fn example(name: &str, arguments: &[&str]) -> (Output, String) {
+    let output = Command::new(std::env::current_exe().unwrap())
+        .env(EXAMPLE, name)
+        .args(arguments)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    (output, text)
+}
+
+fn the_examples_say_what_happened() {
+    for (name, arguments, expected) in [
+        (
+            "web_server",
+            ["--clients=16", "--seconds=1"].as_slice(),
+            [
+                "every one checked",
+                "All were served after",
+                "every task has ended",
+            ],
+        ),
+        (
+            "pipeline",
+            &["--passes=1"],
+            [
+                "The most frequent: ",
+                "plain loop:",
+                "Both counted the same",
+            ],
+        ),
+        (
+            "concurrent_calls",
+            &["--askers=3"],
+            [
+                "All at once, on step01:",
+                "With a deadline of 80 ms",
+                "30 calls, every answer checked",
+            ],
+        ),
+    ] {
+        let (output, text) = example(name, arguments);
+        assert!(output.status.success(), "{name}: {output:?}");
+        for phrase in expected {
+            assert!(
+                text.contains(phrase),
+                "{name} does not say {phrase:?}:\n{text}"
+            );
+        }
+    }
+}
+
+fn the_examples_name_a_wrong_option() {
+    let (output, _) = example("pipeline", &["--pases=3"]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("there is no option \"--pases\""), "{text}");
+    let (output, text) = example("web_server", &["--help"]);
+    assert!(output.status.success());
+    assert!(text.contains("--serve PORT"), "{text}");
 }

@@ -15,8 +15,8 @@ pub(super) fn an_unpark_before_the_park_is_not_lost<R: Runtime>(rt: &R) {
             park::current().unpark();
             park::park(); // hangs if the token was not kept
         }
-        // Leaving it twice is at least as good as once. (That it is not *more* cannot be tested: a park may return for no
-        // reason.)
+        // Leaving it twice is at least as good as once. (That it is not *more* cannot be tested: a park may return for
+        // no reason.)
         park::current().unpark();
         park::current().unpark();
         park::park();

@@ -213,7 +213,8 @@ pub(super) fn a_thread_outside_can_spawn_and_join<R: Runtime>(rt: &R) {
 pub(super) fn many_tasks_yield_until_all_have_come<R: Runtime>(rt: &R) {
     const TASKS: usize = 50;
     rt.run(|| {
-        // More than there are cores or workers, and none goes on before all are there: yielding must let the others run.
+        // More than there are cores or workers, and none goes on before all are there: yielding must let the others
+        // run.
         let arrived = Arc::new(AtomicUsize::new(0));
         let tasks: Vec<_> = (0..TASKS)
             .map(|_| {

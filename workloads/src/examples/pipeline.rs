@@ -52,7 +52,8 @@ pub(super) fn run<R: Runtime>(rt: &R, options: &Options) -> Result<(), Stop> {
         once.bytes as f64 * passes as f64 / 1e6 / time.as_secs_f64().max(1e-9)
     };
     println!(
-        "  pipeline:   {:>8.0} ms, {:>6.1} MB/s\n  plain loop: {:>8.0} ms, {:>6.1} MB/s (one pass, taken {passes} times)\n\n\
+        "  pipeline:   {:>8.0} ms, {:>6.1} MB/s\n  plain loop: {:>8.0} ms, {:>6.1} MB/s \
+         (one pass, taken {passes} times)\n\n\
          Both counted the same, down to how often each of {} different words occurs.",
         ms(by_tasks),
         rate(by_tasks, passes),

@@ -52,10 +52,10 @@ pub(crate) const BLOCKED: Info = Info {
     name: "blocked",
     title: "What blocking calls do to the others",
     group: Group::Seed,
-    explain: "200 tasks are each in a system call that takes 10 ms, told to the runtime by `blocking`, again and again. \
-              Meanwhile one task wants to run every millisecond and notes how late it is; a beat that is missed counts \
-              as late, not as absent. The table shows the lateness that 99 of 100 beats stay below. A runtime that \
-              lets a blocking call block everyone shows it here at once.",
+    explain: "200 tasks are each in a system call that takes 10 ms, told to the runtime by `blocking`, again and \
+              again. Meanwhile one task wants to run every millisecond and notes how late it is; a beat that is missed \
+              counts as late, not as absent. The table shows the lateness that 99 of 100 beats stay below. A runtime \
+              that lets a blocking call block everyone shows it here at once.",
     metrics: LATENESS,
     workers: WorkersWanted::All,
     stack: StackWanted::Small,
@@ -67,9 +67,9 @@ pub(crate) const DECLARED: Info = Info {
     name: "blocking_declared",
     title: "200 blocking calls of 10 ms, declared",
     group: Group::Full,
-    explain: "200 tasks are started, each calls `blocking` around a system call of 10 ms, and all are joined. With enough \
-              threads that takes little more than 10 ms; the first burst may have to create them, further ones find \
-              them. One after the other it would take two seconds.",
+    explain: "200 tasks are started, each calls `blocking` around a system call of 10 ms, and all are joined. With \
+              enough threads that takes little more than 10 ms; the first burst may have to create them, further ones \
+              find them. One after the other it would take two seconds.",
     metrics: BURSTS,
     workers: WorkersWanted::All,
     stack: StackWanted::Small,

@@ -1,7 +1,8 @@
 //! A TCP echo server, with a task for each connection.
 //!
-//! Timed, by the client in its own process: requests of 64 bytes on 64 or on 1,000 connections, each answered by the same
-//! bytes; how many a second, and how long each takes. And the processor time that the server's process used meanwhile.
+//! Timed, by the client in its own process: requests of 64 bytes on 64 or on 1,000 connections, each answered by the
+//! same bytes; how many a second, and how long each takes. And the processor time that the server's process used
+//! meanwhile.
 //! Checked: every answer byte by byte, and that the server has sent back as many bytes as the client has asked for.
 
 use std::io;

@@ -24,8 +24,8 @@ pub(crate) const INFO: Info = Info {
     name: "fan_in",
     title: "Fan-in: four senders, one receiver",
     group: Group::Full,
-    explain: "Four tasks send numbers into one channel that holds 128 of them, and one task receives. Each message says \
-              whose it is and which one, and the receiver checks both. What counts is how seldom somebody must be \
+    explain: "Four tasks send numbers into one channel that holds 128 of them, and one task receives. Each message \
+              says whose it is and which one, and the receiver checks both. What counts is how seldom somebody must be \
               woken: a sender that fills the channel before it gives way wakes the receiver once for 128 messages, two \
               that meet at every message pay for a wake-up each time.",
     metrics: METRICS,

@@ -44,10 +44,10 @@ pub(crate) const INFO: Info = Info {
     name: "fan_out",
     title: "Concurrent calls to ten slow services",
     group: Group::Program,
-    explain: "Ten services run in another process and take 4 to 40 ms for an answer, 220 ms together. Twenty tasks ask all \
-              ten at once, each with a question of its own, and await the answers together, several times over; so two \
-              hundred calls wait at the same time. Every answer is checked. At best a question takes as long as the \
-              slowest service. A runtime whose tasks block each other takes as long as all of them together.",
+    explain: "Ten services run in another process and take 4 to 40 ms for an answer, 220 ms together. Twenty tasks ask \
+              all ten at once, each with a question of its own, and await the answers together, several times over; so \
+              two hundred calls wait at the same time. Every answer is checked. At best a question takes as long as \
+              the slowest service. A runtime whose tasks block each other takes as long as all of them together.",
     metrics: METRICS,
     workers: WorkersWanted::All,
     stack: StackWanted::Default,

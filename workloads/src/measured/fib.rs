@@ -1,8 +1,8 @@
 //! Fork and join: a computation that splits itself, by tasks.
 //!
 //! Timed: the Fibonacci number the slow way, where each call spawns a task for one half, computes the other half itself
-//! and joins. `fib_spawn` stops forking where the rest is small, as one would in earnest; `fib_all` forks at every call,
-//! so that nearly everything it does is to fork.
+//! and joins. `fib_spawn` stops forking where the rest is small, as one would in earnest; `fib_all` forks at every
+//! call, so that nearly everything it does is to fork.
 //! Checked: the number.
 
 use std::hint::black_box;
@@ -30,10 +30,10 @@ const METRICS: &[MetricInfo] = &[
 
 pub(crate) const SPAWN: Info = Info {
     name: "fib_spawn",
-    title: "Fork-join: fib(30), forks of some size",
+    title: "Fork-join: forks of some size",
     group: Group::Full,
     explain: "fib(30) by forks: each call spawns a task for fib(n-1), computes fib(n-2) itself, and joins; below 12 it \
-              goes on without tasks. That is 10,945 forks, each with about a quarter of a microsecond of work. With \
+              goes on without tasks. That is 10,945 forks, each with less than a microsecond of work. With \
               cheap tasks this is faster than the plain computation on two cores, with dear ones it is many times \
               slower. A runtime that cannot have so many tasks at once computes a smaller number, and says so.",
     metrics: METRICS,
@@ -45,11 +45,11 @@ pub(crate) const SPAWN: Info = Info {
 
 pub(crate) const ALL: Info = Info {
     name: "fib_all",
-    title: "Fork-join: fib(25), a fork at every call",
+    title: "Fork-join: a fork at every call",
     group: Group::Full,
-    explain: "fib(25), and every call forks: 121,392 tasks with next to nothing to do (without --full it is fib(22)). The smallest task there can be; \
-              what is measured is the price of spawn and join where the joiner comes soon after. A runtime that cannot \
-              have so many tasks at once computes a smaller number, and says so.",
+    explain: "fib(25), and every call forks: 121,392 tasks with next to nothing to do (without --full it is fib(22)). \
+              The smallest task there can be; what is measured is the price of spawn and join where the joiner comes \
+              soon after. A runtime that cannot have so many tasks at once computes a smaller number, and says so.",
     default_reps: 3,
     cost: 2.5,
     ..SPAWN

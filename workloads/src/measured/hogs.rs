@@ -1,8 +1,8 @@
 //! Whether tasks that compute without a pause leave the others their turn.
 //!
-//! Timed: how late a task is that wants to run every millisecond, while four tasks compute for one second each and never
-//! call the runtime. The beginning, when the computing tasks have just been started and the runtime does not know yet
-//! what they are, is reported apart.
+//! Timed: how late a task is that wants to run every millisecond, while four tasks compute for one second each and
+//! never call the runtime. The beginning, when the computing tasks have just been started and the runtime does not know
+//! yet what they are, is reported apart.
 //! Checked: all four compute the same chain, and their results agree.
 
 use std::hint::black_box;

@@ -55,8 +55,8 @@ pub(crate) const INFO: Info = Info {
     name: "memory",
     title: "Memory of a parked task",
     group: Group::Seed,
-    explain: "Many tasks are started, and each parks at once. Then the process is weighed and compared with what it was \
-              before: memory that is really in use, the page tables that map it, and the addresses that are only \
+    explain: "Many tasks are started, and each parks at once. Then the process is weighed and compared with what it \
+              was before: memory that is really in use, the page tables that map it, and the addresses that are only \
               reserved. The famous \"one or two megabytes per thread\" are reserved addresses, which cost next to \
               nothing. What the kernel keeps for a thread beside that (its kernel stack, its task structure) is read \
               from /proc/meminfo, for the whole machine, and so is disturbed by whatever else runs. The number of \

@@ -24,10 +24,10 @@ pub(crate) const ONE: Info = Info {
     name: "ping_pong",
     title: "Channel round trip, one worker",
     group: Group::Seed,
-    explain: "Two tasks on one worker hand a number back and forth over two rendezvous channels (Go's unbuffered ones): \
-              one sends, the other receives it and sends back one more. Each number is checked. Every hand-over parks \
-              one task and wakes the other, so this is what it costs when tasks really wait for each other. Where a \
-              task is a thread, the process is held on one core.",
+    explain: "Two tasks on one worker hand a number back and forth over two rendezvous channels (Go's unbuffered \
+              ones): one sends, the other receives it and sends back one more. Each number is checked. Every hand-over \
+              parks one task and wakes the other, so this is what it costs when tasks really wait for each other. \
+              Where a task is a thread, the process is held on one core.",
     metrics: METRICS,
     workers: WorkersWanted::One,
     stack: StackWanted::Default,
@@ -39,9 +39,9 @@ pub(crate) const ALL: Info = Info {
     name: "ping_pong_2",
     title: "Channel round trip, all workers",
     group: Group::Seed,
-    explain: "The same as ping_pong, with as many workers as the machine has cores. The two tasks could run on two cores, \
-              but never at the same time: a runtime that spreads them pays for carrying the value from core to core \
-              and for waking a worker, one that keeps them together does not.",
+    explain: "The same as ping_pong, with as many workers as the machine has cores. The two tasks could run on two \
+              cores, but never at the same time: a runtime that spreads them pays for carrying the value from core to \
+              core and for waking a worker, one that keeps them together does not.",
     workers: WorkersWanted::All,
     ..ONE
 };

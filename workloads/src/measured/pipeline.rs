@@ -34,9 +34,10 @@ pub(crate) const INFO: Info = Info {
     title: "Pipeline over the book and the sources",
     group: Group::Program,
     explain: "Files are read, split into lines and words, counted and added up, by tasks in stages that are joined by \
-              bounded channels. The text is this workspace's own book and sources, read several times over. The result, \
-              down to how often each word occurs, is compared with that of a plain loop, whose time is measured too. \
-              Few, large hand-overs: here a runtime can show that it uses all cores, and cannot shine by cheap tasks.",
+              bounded channels. The text is this workspace's own book and sources, read several times over. The \
+              result, down to how often each word occurs, is compared with that of a plain loop, whose time is \
+              measured too. Few, large hand-overs: here a runtime can show that it uses all cores, and cannot shine by \
+              cheap tasks.",
     metrics: METRICS,
     workers: WorkersWanted::All,
     stack: StackWanted::Default,

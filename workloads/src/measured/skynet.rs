@@ -1,7 +1,7 @@
 //! Skynet: a tree of tasks, ten below each, a million at the bottom.
 //!
-//! Timed: from the start of the root until its sum is there. Every leaf sends its number to its parent over a rendezvous
-//! channel, every inner node adds up ten and sends the sum on.
+//! Timed: from the start of the root until its sum is there. Every leaf sends its number to its parent over a
+//! rendezvous channel, every inner node adds up ten and sends the sum on.
 //! Checked: the sum of all numbers.
 //!
 //! (The benchmark is Alexander Temerev's, <https://github.com/atemerev/skynet>, and exists for many languages.)
@@ -29,12 +29,13 @@ const METRICS: &[MetricInfo] = &[
 
 pub(crate) const INFO: Info = Info {
     name: "skynet",
-    title: "Skynet: a tree of a million tasks",
+    title: "Skynet: a tree of tasks",
     group: Group::Full,
-    explain: "A task starts ten tasks, each of these ten more, and so on, until there is one task for each of a million \
-              numbers. Each leaf sends its number to its parent over a rendezvous channel, each parent adds up ten and \
-              sends the sum on. The final sum is checked. This is creation, channels and scheduling all at once, and \
-              from all sides. A runtime that cannot have so many tasks is measured with a smaller tree, and says so.",
+    explain: "A task starts ten tasks, each of these ten more, and so on, until there is one task for each of a \
+              million numbers (without --full, of a hundred thousand). Each leaf sends its number to its parent over a \
+              rendezvous channel, each parent adds up ten and sends the sum on. The final sum is checked. This is \
+              creation, channels and scheduling all at once, and from all sides. A runtime that cannot have so many \
+              tasks is measured with a smaller tree, and says so.",
     metrics: METRICS,
     workers: WorkersWanted::All,
     stack: StackWanted::Small,

@@ -1,9 +1,9 @@
 //! A million tasks that sleep.
 //!
-//! Timed: tasks are spawned one after the other, each sleeps between 1 and 1,000 ms; from the first spawn until the last
-//! has woken. The longest sleep is part of that, so what is reported is the time past it.
-//! Checked: every task wakes, and none (of one in sixteen, so that looking at the clock does not become the work) before
-//! its time.
+//! Timed: tasks are spawned one after the other, each sleeps between 1 and 1,000 ms; from the first spawn until the
+//! last has woken. The longest sleep is part of that, so what is reported is the time past it.
+//! Checked: every task wakes, and none (of one in sixteen, so that looking at the clock does not become the work)
+//! before its time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -34,12 +34,12 @@ const METRICS: &[MetricInfo] = &[
 
 pub(crate) const INFO: Info = Info {
     name: "sleepers",
-    title: "A million sleepers",
+    title: "Sleepers: very many timers",
     group: Group::Full,
-    explain: "A million tasks are started, and each sleeps for 1 to 1,000 ms. Whatever the runtime takes beyond the \
-              longest sleep is spent on starting tasks, on its timers and on waking. That no task wakes too early is \
-              checked. A runtime that refuses so many tasks, or needs more than twenty seconds to start them, is \
-              skipped with the number it got to.",
+    explain: "A million tasks (without --full, a hundred thousand) are started, and each sleeps for 1 to 1,000 ms. \
+              Whatever the runtime takes beyond the longest sleep is spent on starting tasks, on its timers and on \
+              waking. That no task wakes too early is checked. A runtime that refuses so many tasks, or needs more \
+              than twenty seconds to start them, is skipped with the number it got to.",
     metrics: METRICS,
     workers: WorkersWanted::All,
     stack: StackWanted::Small,

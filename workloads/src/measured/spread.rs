@@ -29,12 +29,13 @@ const METRICS: &[MetricInfo] = &[
 
 pub(crate) const INFO: Info = Info {
     name: "spread",
-    title: "100,000 tasks of 5 µs from one spawner",
+    title: "Spread: tasks of 5 µs from one spawner",
     group: Group::Full,
-    explain: "One task spawns 100,000 others, each with five microseconds of computing that the compiler cannot shorten, \
-              and joins them all. The same computations are done in a plain loop, and the table shows how many times \
-              faster the tasks were: at best the number of cores. All tasks appear at one worker, so the others must \
-              come and get them. Run it with --workers 1 and with all to see what the second core brings.",
+    explain: "One task spawns 100,000 others, each with five microseconds of computing that the compiler cannot \
+              shorten, and joins them all. The same computations are done in a plain loop, and the table shows how \
+              many times faster the tasks were: at best the number of cores. All tasks appear at one worker, so the \
+              others must come and get them. Run it with --workers 1 and with all to see what the second core \
+              brings.",
     metrics: METRICS,
     workers: WorkersWanted::All,
     stack: StackWanted::Small,

@@ -1,7 +1,7 @@
 //! The web server under many clients.
 //!
-//! Timed, by the clients in their own process: pages asked for on many connections that are kept, in turns the front page
-//! and a page made for this very request; how many a second, and how long each takes.
+//! Timed, by the clients in their own process: pages asked for on many connections that are kept, in turns the front
+//! page and a page made for this very request; how many a second, and how long each takes.
 //! Checked: status, length and body of every answer, and that the server has counted as many requests and connections
 //! as the clients. Then the server is stopped, which must end every one of its tasks.
 
@@ -43,10 +43,10 @@ pub(crate) const INFO: Info = Info {
     name: "web_server",
     title: "Web server, 256 clients at once",
     group: Group::Program,
-    explain: "An HTTP server with a task for each connection. Clients in another process keep 256 connections open and ask \
-              on each for one page after the other, in turns the front page and a page with their own name in it, so \
-              that an answer which went to the wrong client is found. Every answer is checked. The clients share the \
-              cores with the server, and the note says how busy they were. --full has a thousand connections.",
+    explain: "An HTTP server with a task for each connection. Clients in another process keep 256 connections open and \
+              ask on each for one page after the other, in turns the front page and a page with their own name in it, \
+              so that an answer which went to the wrong client is found. Every answer is checked. The clients share \
+              the cores with the server, and the note says how busy they were.",
     metrics: METRICS,
     workers: WorkersWanted::All,
     stack: StackWanted::Default,
@@ -55,7 +55,7 @@ pub(crate) const INFO: Info = Info {
 };
 
 pub(crate) fn run<R: Runtime>(rt: &R, params: &Params) -> Result<Outcome, String> {
-    let connections = params.size.pick(8, 64, 256, 1_000);
+    let connections = params.size.pick(8, 256, 256, 256);
     // The server keeps a second handle to each connection.
     let each = if params.side == Side::Threads { 3 } else { 2 };
     if let Err(reason) = machine::allow_open_files((each * connections + 100) as u64) {

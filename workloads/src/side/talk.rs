@@ -1,7 +1,7 @@
 //! One connection of the load client: what is asked on it, and how the answers are checked.
 //!
-//! No two requests of a load are alike, so an answer that went to the wrong connection, or came a second time, is found.
-//! An answer is compared byte for byte; of a page, the body.
+//! No two requests of a load are alike, so an answer that went to the wrong connection, or came a second time, is
+//! found. An answer is compared byte for byte; of a page, the body.
 
 use std::fmt;
 use std::io::{ErrorKind, Read, Write};
