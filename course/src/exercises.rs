@@ -135,6 +135,7 @@ fn list(root: &Path, manifest: &Manifest) -> Result<ExitCode> {
         println!("\nNext: {}. {}", exercise.name, exercise.teaches);
         println!("  read   {}", exercise.dir().join("README.md").display());
         if exercise.kind == Kind::Compare {
+            exercise.make_room(root)?;
             exercise
                 .measurements
                 .iter()
@@ -188,7 +189,7 @@ fn reset(root: &Path, exercise: &Exercise) -> Result<ExitCode> {
                 .dir()
                 .join(MINE)
                 .join(format!("{seconds}-{}", exercise.edit));
-            fs::create_dir_all(root.join(exercise.dir()).join(MINE))?;
+            exercise.make_room(root)?;
             fs::write(root.join(&kept), text)
                 .with_context(|| format!("cannot write {}", kept.display()))?;
             println!("Your file is kept: {}", kept.display());

@@ -49,8 +49,13 @@ pub(super) fn one(
         .pass(&exercise.read(root, &exercise.edit)?);
     progress.write(root)?;
     println!(
-        "\nDone. Now compare it with the model answer, {}, and with the wrong answers that the tests refuse.",
-        exercise.dir().join(&exercise.solution).display()
+        "\nDone. Now compare it with the model answer, {}{}.",
+        exercise.dir().join(&exercise.solution).display(),
+        if exercise.kind == Kind::Compare {
+            ""
+        } else {
+            ", and see in `wrong/` which answers the tests refuse"
+        }
     );
     let mut next = None;
     for candidate in &manifest.exercises {
@@ -202,8 +207,7 @@ fn compare(root: &Path, exercise: &Exercise) -> Result<bool> {
         .map(|measurement| measurement.command.as_str())
         .collect();
     if !missing.is_empty() {
-        std::fs::create_dir_all(&folder)
-            .with_context(|| format!("cannot make {}", folder.display()))?;
+        exercise.make_room(root)?;
         println!(
             "Not measured yet. Write your guess into {}, then run",
             exercise.edited().display()

@@ -2,8 +2,8 @@
 //!
 //! Absolute times differ from machine to machine and from minute to minute, so none is asked for. Asked are ratios of two
 //! medians of one run, and which of several sentences describes the shape. A sentence says for which ratios it holds;
-//! the smallest and the largest repetition say how far the ratio could be off. If that range lies within one sentence's,
-//! the sentence is right and the others are wrong. If it reaches into several, each of them may be, and the verdict for
+//! the repetitions between the lower and the upper quarter say how far the ratio could be off. If that range lies within
+//! one sentence's, the sentence is right and the others are wrong. If it reaches into several, each of them may be, and the verdict for
 //! those is *inconclusive*: nothing contradicts the answer, and nothing proves it.
 
 use std::fmt::{self, Display};
@@ -55,14 +55,20 @@ enum QuestionKind {
     Choice,
 }
 
-/// A measured number's place.
+/// A measured number's place: a metric in a file of results, or the sum of some keys of any other file.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Number {
-    file: String,
-    workload: String,
-    metric: String,
-    stage: String,
+#[serde(untagged, deny_unknown_fields)]
+enum Number {
+    Metric {
+        file: String,
+        stage: String,
+        workload: String,
+        metric: String,
+    },
+    Keys {
+        file: String,
+        keys: Vec<String>,
+    },
 }
 
 #[derive(Debug, Deserialize)]
@@ -98,8 +104,8 @@ struct Row {
     workload: String,
     metric: String,
     value: Option<f64>,
-    min: Option<f64>,
-    max: Option<f64>,
+    #[serde(default)]
+    samples: Vec<f64>,
     reason: Option<String>,
 }
 
@@ -301,35 +307,62 @@ fn ratio(of: &Number, to: &Number, folder: &Path) -> Result<Ratio> {
 
 impl Number {
     fn read(&self, folder: &Path) -> Result<Ratio> {
-        let path = folder.join(&self.file);
+        let (Number::Metric { file, .. } | Number::Keys { file, .. }) = self;
+        let path = folder.join(file);
         let text = std::fs::read_to_string(&path)
             .with_context(|| format!("cannot read {}", path.display()))?;
-        let results: Results = serde_json::from_str(&text)
-            .with_context(|| format!("{} is no file of results", path.display()))?;
-        let row = results.results.iter().find(|row| {
-            row.stage == self.stage && row.workload == self.workload && row.metric == self.metric
-        });
-        let row = row.with_context(|| {
-            format!(
-                "{} has no result for {} of {} on {}",
-                path.display(),
-                self.metric,
-                self.workload,
-                self.stage
-            )
-        })?;
-        let value = row.value.with_context(|| {
-            let reason = row.reason.as_deref().unwrap_or("no reason is given");
-            format!(
-                "{} on {} was not measured: {reason}",
-                self.workload, self.stage
-            )
-        })?;
-        Ok(Ratio {
-            low: row.min.unwrap_or(value),
-            middle: value,
-            high: row.max.unwrap_or(value),
-        })
+        self.find(&text).with_context(|| path.display().to_string())
+    }
+
+    fn find(&self, text: &str) -> Result<Ratio> {
+        match self {
+            Number::Metric {
+                stage,
+                workload,
+                metric,
+                ..
+            } => {
+                let results: Results =
+                    serde_json::from_str(text).context("this is no file of results")?;
+                let row = results.results.into_iter().find(|row| {
+                    row.stage == *stage && row.workload == *workload && row.metric == *metric
+                });
+                let row = row.with_context(|| {
+                    format!("there is no result for {metric} of {workload} on {stage}")
+                })?;
+                let value = row.value.with_context(|| {
+                    let reason = row.reason.as_deref().unwrap_or("no reason is given");
+                    format!("{workload} on {stage} was not measured: {reason}")
+                })?;
+                Ok(spread(value, row.samples))
+            }
+            Number::Keys { keys, .. } => {
+                let values: serde_json::Map<String, serde_json::Value> =
+                    serde_json::from_str(text).context("this is no JSON object")?;
+                let value = |key: &String| {
+                    let value = values.get(key).and_then(serde_json::Value::as_f64);
+                    value.with_context(|| format!("there is no number `{key}`"))
+                };
+                let sum = keys.iter().map(value).sum::<Result<f64>>()?;
+                ensure!(sum > 0.0, "{} is zero: measure again", keys.join(" + "));
+                Ok(spread(sum, Vec::new()))
+            }
+        }
+    }
+}
+
+/// A median with the quarter and the three quarters of its samples. Not the smallest and the largest: of ten repetitions
+/// on a machine that does other things too, one is always far off.
+fn spread(median: f64, mut samples: Vec<f64>) -> Ratio {
+    samples.sort_unstable_by(f64::total_cmp);
+    let at = |part: f64| {
+        let last = samples.len().saturating_sub(1) as f64;
+        samples.get((last * part).round() as usize).copied()
+    };
+    Ratio {
+        low: at(0.25).unwrap_or(median).min(median),
+        middle: median,
+        high: at(0.75).unwrap_or(median).max(median),
     }
 }
 
@@ -382,8 +415,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let row = |workload: &str, (min, value, max): (f64, f64, f64)| {
             format!(
-                r#"{{"stage":"step01","workload":"{workload}","metric":"ns","value":{value},"min":{min},"max":{max},
-                    "status":"ok","something_new":1}}"#
+                r#"{{"stage":"step01","workload":"{workload}","metric":"ns","value":{value},"status":"ok",
+                    "samples":[{value},{max},{min},{max},{min}],"something_new":1}}"#
             )
         };
         let text = format!(
@@ -463,6 +496,36 @@ mod tests {
             verdicts("shape = \"b\"", somewhat_noisy)[2],
             Verdict::Inconclusive(_)
         ));
+    }
+
+    #[test]
+    fn a_file_of_another_form_is_read_by_its_keys() {
+        let number = |keys: &[&str]| Number::Keys {
+            file: String::new(),
+            keys: keys.iter().map(ToString::to_string).collect(),
+        };
+        let text = r#"{"tasks": 10, "resident": 9000, "page_tables": 1000, "kernel_stack": 0}"#;
+        assert_eq!(
+            number(&["resident", "page_tables"])
+                .find(text)
+                .unwrap()
+                .middle,
+            10_000.0
+        );
+        assert!(number(&["kernel_stack"]).find(text).is_err());
+        assert!(
+            number(&["stack"])
+                .find(text)
+                .unwrap_err()
+                .to_string()
+                .contains("`stack`")
+        );
+    }
+
+    #[test]
+    fn one_repetition_that_is_far_off_does_not_widen_the_range() {
+        let spread = spread(4.0, vec![3.9, 4.0, 4.1, 4.2, 134.0, 4.0, 3.8, 4.3]);
+        assert!(spread.low > 3.8 && spread.high < 5.0, "{spread}");
     }
 
     #[test]

@@ -114,6 +114,12 @@ impl Exercise {
             .with_context(|| format!("`{}` has no test target", self.name))
     }
 
+    /// Makes the folder for the learner's own things, which a measurement's command may redirect its output to.
+    pub(crate) fn make_room(&self, root: &Path) -> Result<()> {
+        let mine = root.join(self.dir()).join(MINE);
+        fs::create_dir_all(&mine).with_context(|| format!("cannot make {}", mine.display()))
+    }
+
     /// The wrong answers that its tests must refuse.
     pub(crate) fn wrong_answers(&self, root: &Path) -> Result<Vec<PlantedBug>> {
         let wrong = self.files.iter().filter(|file| file.ends_with(".patch"));
