@@ -318,6 +318,10 @@ unsafe fn take<F, T>(header: NonNull<Header>) -> Result<T, JoinError> {
 ///
 /// `header` is that of a `Packet<F, T>`, and both parties are gone.
 unsafe fn free<F, T>(header: NonNull<Header>) {
+    // Nothing to the machine. To loom it is a write, so that a party which still reads, and has said too early that it
+    // was gone, is seen.
+    // SAFETY: the allocation is still there.
+    unsafe { header.as_ref() }.waiter.with_mut(|_| ());
     // SAFETY: it was a box, and nobody else has it any more.
     let packet = unsafe { Box::from_raw(header.cast::<Packet<F, T>>().as_ptr()) };
     drop_quietly(packet);

@@ -63,6 +63,30 @@ fn unbounded_and_closed() {
     });
 }
 
+/// A sender waits for room: the receive that makes some lets it go, and not the one after.
+#[test]
+fn room_goes_to_the_sender_that_waits() {
+    explore(
+        "channel, room for a sender that waits",
+        Bound::Preemptions(3),
+        200,
+        || {
+            let (tx, rx) = bounded(1);
+            let (done, finished) = bounded(0);
+            let sender = thread::spawn(move || {
+                tx.send(1).unwrap();
+                tx.send(2).unwrap();
+                done.send(()).unwrap();
+            });
+            assert_eq!(rx.recv(), Ok(1));
+            // Nobody receives the second value before its sender has gone on.
+            assert_eq!(finished.recv(), Ok(()));
+            assert_eq!(rx.recv(), Ok(2));
+            sender.join().unwrap();
+        },
+    );
+}
+
 fn two_senders(capacity: usize) {
     let (tx, rx) = bounded(capacity);
     let senders: Vec<_> = [1, 2]

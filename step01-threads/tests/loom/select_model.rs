@@ -56,6 +56,32 @@ fn select_against_select() {
     });
 }
 
+/// Two selects name the same two channels in opposite orders: they lock them in one order, and neither gets stuck.
+#[test]
+fn opposite_orders() {
+    explore(
+        "select, opposite orders",
+        Bound::Preemptions(3),
+        200,
+        || {
+            fn give_up(first: &Receiver<u32>, second: &Receiver<u32>) {
+                let mut select = Select::new();
+                select.recv(first);
+                select.recv(second);
+                assert!(select.select_deadline(past()).is_err());
+            }
+            let (_tx_a, rx_a) = bounded(0);
+            let (_tx_b, rx_b) = bounded(0);
+            let other = thread::spawn({
+                let (rx_a, rx_b) = (rx_a.clone(), rx_b.clone());
+                move || give_up(&rx_b, &rx_a)
+            });
+            give_up(&rx_a, &rx_b);
+            other.join().unwrap();
+        },
+    );
+}
+
 /// A select that may send or receive on one channel, against another one: they meet, and neither meets itself.
 #[test]
 fn both_directions() {
