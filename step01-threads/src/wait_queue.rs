@@ -37,6 +37,7 @@ use std::time::Instant;
 
 use crate::lock::{Lock, LockGuard};
 use crate::park::{self, Wait};
+use crate::sync::UnsafeCell;
 use crate::sync::atomic::AtomicUsize;
 use crate::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use crate::unparker::Unparker;
@@ -60,7 +61,8 @@ pub(crate) enum Outcome {
 #[derive(Debug)]
 pub(crate) struct Ticket {
     state: AtomicUsize,
-    unparker: Unparker,
+    /// Read by whoever decides, before the decision is stored; in a cell, so that loom sees a read that comes later.
+    unparker: UnsafeCell<Unparker>,
     /// In several queues at once, and so to be claimed before it is used.
     shared: bool,
 }
@@ -79,7 +81,7 @@ impl Ticket {
     fn new(shared: bool) -> Self {
         Ticket {
             state: AtomicUsize::new(WAITING),
-            unparker: park::current(),
+            unparker: UnsafeCell::new(park::current()),
             shared,
         }
     }
@@ -107,6 +109,13 @@ impl Ticket {
     }
 }
 // ANCHOR_END: ticket
+
+impl Drop for Ticket {
+    /// Nothing to the machine. To loom it is a write, so that whoever still reads breaks rule 3 where it can be seen.
+    fn drop(&mut self) {
+        self.unparker.with_mut(|_| ());
+    }
+}
 
 /// Where a waiter is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -204,7 +213,8 @@ impl Taken {
     pub(crate) fn finish(self, outcome: Outcome) -> Unparker {
         // SAFETY: rule 2: the waiting task returns only after the store below, so waiter and ticket are still there.
         let (waiter, ticket) = unsafe { (&*self.0, &*(*self.0).ticket.get()) };
-        let unparker = ticket.unparker;
+        // SAFETY: rule 3: it is not written before the ticket goes, and that is after the store below.
+        let unparker = ticket.unparker.with(|unparker| unsafe { *unparker });
         let code = 2 * waiter.arm.get() + usize::from(outcome == Outcome::Closed);
         // Release: pairs with the Acquire in `decided`. The last touch (rule 3).
         ticket.state.store(DECIDED + code, Release);
