@@ -160,11 +160,11 @@ impl Recording {
                 self.value("switch", "ns_per_switch")?,
             ),
             (
-                "a channel round trip, one core",
+                "channel round trip, one core",
                 self.value("ping_pong", "ns_per_round_trip")?,
             ),
             (
-                "the same, all cores",
+                "channel round trip, all cores",
                 self.value("ping_pong_2", "ns_per_round_trip")?,
             ),
             (
