@@ -94,6 +94,11 @@ fn the_contents_promise_nothing_that_is_not_there() {
 }
 
 #[test]
+fn nobody_typed_a_measured_number() {
+    assert_clean("typed numbers", &recorded::check_typed(&the_book()));
+}
+
+#[test]
 fn what_is_generated_from_the_recordings_is_current() {
     assert_clean("recorded", &recorded::check(&the_book()));
 }
