@@ -1,10 +1,10 @@
 //! Judges what a learner says about a measurement, by that learner's own measurement.
 //!
-//! Absolute times differ from machine to machine and from minute to minute, so none is asked for. Asked are ratios of two
-//! medians of one run, and which of several sentences describes the shape. A sentence says for which ratios it holds;
-//! the repetitions between the lower and the upper quarter say how far the ratio could be off. If that range lies within
-//! one sentence's, the sentence is right and the others are wrong. If it reaches into several, each of them may be, and the verdict for
-//! those is *inconclusive*: nothing contradicts the answer, and nothing proves it.
+//! Absolute times differ from machine to machine and from minute to minute, so none is asked for. Asked are ratios of
+//! two medians of one run, and which of several sentences describes the shape. A sentence says for which ratios it
+//! holds; the repetitions between the lower and the upper quarter say how far the ratio could be off. If that range
+//! lies within one sentence's, the sentence is right and the others are wrong. If it reaches into several, each of
+//! them may be, and the verdict for those is *inconclusive*: nothing contradicts the answer, and nothing proves it.
 
 use std::path::Path;
 
