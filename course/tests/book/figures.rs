@@ -2,7 +2,7 @@
 
 use crate::includes;
 use crate::markdown::{HtmlTag, tags};
-use crate::model::Book;
+use crate::model::{Book, Page};
 
 /// What is wrong with the figures and images.
 pub(crate) fn check(book: &Book) -> Vec<String> {
@@ -114,15 +114,16 @@ fn torn(book: &Book) -> Vec<String> {
 
 /// Drawings that no page shows.
 fn unused(book: &Book) -> Vec<String> {
-    let included: Vec<_> = book
-        .pages
-        .iter()
-        .flat_map(|page| {
-            includes::find(&page.raw)
-                .into_iter()
-                .map(|d| page.resolve(&d.path))
-        })
-        .collect();
+    let of = |page: &Page| {
+        let included = includes::find(&page.raw).into_iter().map(|d| d.path);
+        let images = page.doc.images.iter().map(|image| image.target.clone());
+        let targets: Vec<_> = included.chain(images).collect();
+        targets
+            .iter()
+            .map(|target| page.resolve(target))
+            .collect::<Vec<_>>()
+    };
+    let included: Vec<_> = book.pages.iter().flat_map(of).collect();
     let Ok(folder) = std::fs::read_dir(book.src().join("figures")) else {
         return Vec::new();
     };
@@ -216,5 +217,8 @@ mod tests {
     fn a_drawing_that_nobody_shows_is_caught() {
         let sample = Sample::page("Text.").file("book/src/figures/f.svg", GOOD);
         assert_caught(&check(&sample.book()), "figures/f.svg: no page shows");
+        let shown =
+            Sample::page("![What it shows](figures/f.png)").file("book/src/figures/f.png", "");
+        assert_eq!(check(&shown.book()), [""; 0]);
     }
 }
