@@ -126,11 +126,11 @@ impl Footprint {
     }
 }
 
-/// What the kernel keeps for all processes of the machine together: stacks of threads, page tables, and the objects in
-/// its slabs. In bytes.
+/// What the kernel keeps for all processes of the machine together: stacks of threads and the objects in its slabs, in
+/// bytes. Not the page tables, which each process is told of itself.
 pub(crate) fn kernel_memory() -> Result<u64, String> {
     let meminfo = read("/proc/meminfo")?;
-    ["KernelStack:", "PageTables:", "Slab:"]
+    ["KernelStack:", "Slab:"]
         .iter()
         .map(|name| kib(&meminfo, name).ok_or_else(|| format!("/proc/meminfo has no line {name}")))
         .sum()

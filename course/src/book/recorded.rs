@@ -142,8 +142,7 @@ impl Recording {
             reserved: of("reserved_per_task")?,
             resident: of("resident_per_task")?,
             page_tables: of("page_tables_per_task")?,
-            // The metric is all of the kernel's memory, page tables included.
-            kernel: of("kernel_per_task")? - of("page_tables_per_task")?,
+            kernel: of("kernel_per_task")?,
         })
     }
 
