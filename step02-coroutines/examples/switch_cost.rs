@@ -13,13 +13,16 @@ const SWITCHES: u32 = 100_000;
 
 fn main() {
     let region = Region::map(SlotLayout::default(), 2).expect("two stacks fit everywhere");
-    let mut ours = Coroutine::new(region.open().expect("a stack"), |suspender, mut n: usize| {
-        loop {
-            n = suspender.suspend(n);
-        }
-        #[allow(unreachable_code)]
-        ()
-    });
+    let mut ours = Coroutine::new(
+        region.open().expect("a stack"),
+        |suspender, mut n: usize| {
+            loop {
+                n = suspender.suspend(n);
+            }
+            #[allow(unreachable_code)]
+            ()
+        },
+    );
     let mut theirs = corosensei::Coroutine::<usize, usize, ()>::new(|yielder, mut n| {
         loop {
             n = yielder.suspend(n);

@@ -423,7 +423,9 @@ impl<Input, Yield, Return> Coroutine<Input, Yield, Return> {
             Err(payload) => {
                 // The hook has printed the panic.
                 mem::forget(payload);
-                die(&["a coroutine that is being dropped caught the unwinding of its stack and panicked"])
+                die(&[
+                    "a coroutine that is being dropped caught the unwinding of its stack and panicked",
+                ])
             }
         }
     }

@@ -23,8 +23,8 @@
 
 use std::io;
 
-use step01::limits::{self, Request};
 use step01::SpawnError;
+use step01::limits::{self, Request};
 
 use crate::layout::SlotLayout;
 
@@ -70,7 +70,9 @@ pub(crate) unsafe fn install(
             match kind {
                 GuardKind::MarkedInBatches => mark_all(guards.clone(), layout.guard()),
                 GuardKind::Marked => each(guards.clone(), |guard| mark(guard, layout.guard())),
-                GuardKind::Protected => each(guards.clone(), |guard| protect(guard, layout.guard())),
+                GuardKind::Protected => {
+                    each(guards.clone(), |guard| protect(guard, layout.guard()))
+                }
             }
         };
         let Err(error) = result else { return Ok(()) };

@@ -124,7 +124,10 @@ mod tests {
 
     #[test]
     fn sizes_are_rounded_to_powers_of_two_and_bounded() {
-        assert_eq!(SlotLayout::default(), SlotLayout::new(DEFAULT_SLOT).unwrap());
+        assert_eq!(
+            SlotLayout::default(),
+            SlotLayout::new(DEFAULT_SLOT).unwrap()
+        );
         assert_eq!(SlotLayout::new((64 << 10) + 1).unwrap().slot(), 128 << 10);
         let least = SlotLayout::smallest();
         assert_eq!(SlotLayout::new(least).unwrap().slot(), least);

@@ -97,8 +97,14 @@ impl Region {
             limits::explain(cause, request)
         };
         // One slot more than needed, so that there is a multiple of the slot's size early enough.
-        let Some(mapped) = slots.checked_add(1).and_then(|n| n.checked_mul(layout.slot())) else {
-            return Err(refused(io::Error::from_raw_os_error(libc::ENOMEM), u64::MAX));
+        let Some(mapped) = slots
+            .checked_add(1)
+            .and_then(|n| n.checked_mul(layout.slot()))
+        else {
+            return Err(refused(
+                io::Error::from_raw_os_error(libc::ENOMEM),
+                u64::MAX,
+            ));
         };
         // SAFETY: a new private mapping, at an address of the kernel's choice, touches nobody's memory.
         let mapping = unsafe {
@@ -187,7 +193,10 @@ impl Region {
         SpawnError::new(
             io::Error::from_raw_os_error(libc::EAGAIN),
             format!("all {slots} stacks of the runtime are in use"),
-            format!("raise it with `{}`, or keep fewer tasks alive at a time", crate::COUNT_SETTING),
+            format!(
+                "raise it with `{}`, or keep fewer tasks alive at a time",
+                crate::COUNT_SETTING
+            ),
         )
     }
 
@@ -203,7 +212,10 @@ impl Region {
 
     /// How guards are made here; what was asked for until the first stack was opened.
     pub fn guard_kind(&self) -> GuardKind {
-        self.opened.lock().unwrap_or_else(PoisonError::into_inner).kind
+        self.opened
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .kind
     }
 
     // ANCHOR: find
@@ -357,7 +369,10 @@ impl Drop for Stack {
         self.trim(0);
         let region = &self.region;
         let slot = (self.base() - region.first.as_ptr().addr()) / region.layout.slot();
-        let mut returned = region.returned.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut returned = region
+            .returned
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         returned.push(slot);
         region.returned_count.store(returned.len(), Relaxed);
     }

@@ -59,7 +59,9 @@ compile_error!("stacks are switched in assembly, which is written for x86-64 and
 #[cfg(not(target_os = "linux"))]
 compile_error!("stacks are mapped and guarded with what Linux offers");
 #[cfg(not(panic = "unwind"))]
-compile_error!("a suspended coroutine is dropped by unwinding its stack, which needs panic = \"unwind\"");
+compile_error!(
+    "a suspended coroutine is dropped by unwinding its stack, which needs panic = \"unwind\""
+);
 
 pub use imp::{FloatControl, prepare, stack_pointer, switch};
 
