@@ -147,8 +147,8 @@ pub struct Coroutine<Input, Yield, Return> {
     link: NonNull<Link>,
     /// `None` only while it is being taken apart.
     stack: Option<Stack>,
-    /// Values of these types go across. The pointer makes it neither Send nor Sync.
-    _across: PhantomData<(fn(Input) -> (Yield, Return), *mut ())>,
+    _across: PhantomData<fn(Input) -> (Yield, Return)>,
+    _not_send: PhantomData<*mut ()>,
 }
 
 /// What the code on a coroutine's stack suspends itself with.
@@ -158,7 +158,8 @@ pub struct Coroutine<Input, Yield, Return> {
 #[repr(transparent)]
 pub struct Suspender<Input, Yield> {
     link: Link,
-    _across: PhantomData<(fn(Yield) -> Input, *mut ())>,
+    _across: PhantomData<fn(Yield) -> Input>,
+    _not_sync: PhantomData<*mut ()>,
 }
 
 type Ending<Return> = Result<Return, Box<dyn Any + Send>>;
@@ -211,6 +212,7 @@ where
             link,
             stack: Some(stack),
             _across: PhantomData,
+            _not_send: PhantomData,
         }
     }
 }

@@ -9,7 +9,9 @@
 //! *madvise(2) with `MADV_GUARD_INSTALL`* (Linux 6.13) writes a mark into the page table, for each page. The mapping
 //! stays in one piece, and a million guarded stacks are one line in `/proc/self/maps`.
 //!
-//! So the second is tried first. A kernel that does not know it says `EINVAL`, and then it is the first.
+//! So the second is tried first. A kernel that does not know it says `EINVAL`, and then it is the first. An emulated
+//! kernel may say "done" and do nothing (qemu's does, since advice may be ignored), so after each call one guard is
+//! looked at: the kernel itself is asked to read it, which it answers with `EFAULT`.
 //!
 //! # Many in one call
 //!
@@ -46,7 +48,7 @@ pub enum GuardKind {
 }
 
 // ANCHOR: install
-/// Guards `count` slots, of which the lowest is at `base`. Where `kind` turns out not to work here, the next one is
+/// Guards `count` slots, one at least, of which the lowest is at `base`. Where `kind` turns out not to work here, the next one is
 /// tried, and `kind` is the one that worked.
 ///
 /// # Safety
@@ -75,7 +77,11 @@ pub(crate) unsafe fn install(
                 }
             }
         };
-        let Err(error) = result else { return Ok(()) };
+        let error = match result {
+            Ok(()) if !readable(base) => return Ok(()),
+            Ok(()) => io::Error::from_raw_os_error(libc::EINVAL),
+            Err(error) => error,
+        };
         *kind = match (*kind, error.raw_os_error()) {
             // Out of memory for page tables: another way would not help.
             (GuardKind::Protected, _) | (_, Some(libc::ENOMEM)) => return Err(explain(error)),
@@ -85,6 +91,25 @@ pub(crate) unsafe fn install(
     }
 }
 // ANCHOR_END: install
+
+/// Whether the eight bytes at `address` can be read; found out without touching them.
+///
+/// rt_sigprocmask(2) is asked to change the signal mask in a way that there is not. It reads the new mask before it looks
+/// at the way, so the answer is `EFAULT` or `EINVAL`, and nothing changes. This is a trick of the Abseil library.
+fn readable(address: *const u8) -> bool {
+    const NO_SUCH_WAY: libc::c_int = -1;
+    // SAFETY: the kernel checks the address.
+    unsafe {
+        libc::syscall(
+            libc::SYS_rt_sigprocmask,
+            NO_SUCH_WAY,
+            address,
+            std::ptr::null_mut::<libc::c_void>(),
+            8,
+        );
+    }
+    io::Error::last_os_error().raw_os_error() != Some(libc::EFAULT)
+}
 
 /// Says which limit is behind a refusal.
 fn explain(cause: io::Error) -> SpawnError {

@@ -230,10 +230,10 @@ fn a_destructor_may_resume_and_drop_coroutines_while_its_thread_panics() {
     struct Finishes(Option<Coroutine<(), u32, ()>>, Rc<Cell<u32>>);
     impl Drop for Finishes {
         fn drop(&mut self) {
-            if let Some(mut coroutine) = self.0.take() {
-                if let Resumed::Yielded(n) = coroutine.resume(()) {
-                    self.1.set(n);
-                }
+            if let Some(mut coroutine) = self.0.take()
+                && let Resumed::Yielded(n) = coroutine.resume(())
+            {
+                self.1.set(n);
             }
         }
     }
@@ -243,7 +243,7 @@ fn a_destructor_may_resume_and_drop_coroutines_while_its_thread_panics() {
         let count = Rc::clone(&count);
         move |suspender, ()| {
             let _held = Alive::new(&count);
-            (1..).for_each(|n| suspender.suspend(n));
+            (1..100).for_each(|n| suspender.suspend(n));
         }
     });
     coroutine.resume(());

@@ -44,10 +44,8 @@ fn every(microseconds: libc::suseconds_t) {
         it_value: interval,
     };
     // SAFETY: the structure is alive during the call.
-    assert_eq!(
-        unsafe { libc::setitimer(libc::ITIMER_PROF, &timer, ptr::null_mut()) },
-        0
-    );
+    let code = unsafe { libc::setitimer(libc::ITIMER_PROF, &timer, ptr::null_mut()) };
+    assert_eq!(code, 0);
 }
 
 /// Four coroutines that switch for ever.
