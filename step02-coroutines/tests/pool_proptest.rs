@@ -18,16 +18,19 @@ enum Act {
     GiveBack(prop::sample::Index),
     /// Drops one, past the pool.
     Drop(prop::sample::Index),
-    /// Writes into one, at so many bytes below its top.
+    /// Gives all back that are out, in the order in which they were taken.
+    GiveAllBack,
+    /// Writes into each page of one, from the top down to so many bytes below.
     Write(prop::sample::Index, usize),
 }
 
 fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
-        5 => Just(Act::Take),
+        8 => Just(Act::Take),
+        1 => Just(Act::GiveAllBack),
         3 => any::<prop::sample::Index>().prop_map(Act::GiveBack),
         1 => any::<prop::sample::Index>().prop_map(Act::Drop),
-        2 => (any::<prop::sample::Index>(), 1..150_000usize).prop_map(|(i, n)| Act::Write(i, n)),
+        3 => (any::<prop::sample::Index>(), 1..150_000usize).prop_map(|(i, n)| Act::Write(i, n)),
     ]
 }
 
@@ -43,6 +46,21 @@ struct Model {
     depth: HashMap<usize, usize>,
     opened: usize,
     counts: Counts,
+}
+
+impl Model {
+    fn give_back(&mut self, base: usize, kept: usize) {
+        self.hot.push(base);
+        self.counts.returned += 1;
+        if self.hot.len() > HOT {
+            let base = self.hot.remove(0);
+            self.cold.push(base);
+            self.counts.trimmed += 1;
+            if let Some(depth) = self.depth.get_mut(&base) {
+                *depth = (*depth).min(kept);
+            }
+        }
+    }
 }
 
 #[test]
@@ -78,17 +96,14 @@ fn the_pool_gives_out_what_the_model_says() {
                 }
                 Act::GiveBack(index) if !out.is_empty() => {
                     let stack = out.swap_remove(index.index(out.len()));
-                    model.hot.push(stack.base());
-                    model.counts.returned += 1;
-                    if model.hot.len() > HOT {
-                        let base = model.hot.remove(0);
-                        model.cold.push(base);
-                        model.counts.trimmed += 1;
-                        if let Some(depth) = model.depth.get_mut(&base) {
-                            *depth = (*depth).min(kept);
-                        }
-                    }
+                    model.give_back(stack.base(), kept);
                     pool.give_back(stack);
+                }
+                Act::GiveAllBack => {
+                    for stack in out.drain(..) {
+                        model.give_back(stack.base(), kept);
+                        pool.give_back(stack);
+                    }
                 }
                 Act::Drop(index) if !out.is_empty() => {
                     let stack = out.swap_remove(index.index(out.len()));
@@ -97,8 +112,10 @@ fn the_pool_gives_out_what_the_model_says() {
                 }
                 Act::Write(index, depth) if !out.is_empty() => {
                     let stack = &out[index.index(out.len())];
-                    // SAFETY: the slot is ours, and so deep it goes: 256 KiB less the guard.
-                    unsafe { stack.top().sub(depth).write_volatile(1) };
+                    for depth in (1..depth).step_by(page).chain([depth]) {
+                        // SAFETY: the slot is ours, and so deep it goes: 256 KiB less the guard.
+                        unsafe { stack.top().sub(depth).write_volatile(1) };
+                    }
                     let deepest = model.depth.entry(stack.base()).or_default();
                     *deepest = (*deepest).max(depth);
                 }
@@ -119,7 +136,6 @@ fn the_pool_gives_out_what_the_model_says() {
         prop_assert_eq!(bases.len(), count);
         for stack in &out {
             prop_assert_eq!(stack.base() % layout.slot(), 0);
-            // A write touches one page; a trim leaves all that were touched above its line.
             let touched = model.depth.get(&stack.base()).copied().unwrap_or(0);
             if touched == 0 {
                 prop_assert_eq!(stack.resident().unwrap(), 0);
