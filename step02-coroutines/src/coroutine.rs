@@ -70,6 +70,8 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 
+use step01::ForcedUnwind;
+
 use crate::arch;
 use crate::fatal::die;
 use crate::stack::Stack;
@@ -84,13 +86,6 @@ pub enum Resumed<Yield, Return> {
     Yielded(Yield),
     /// It has returned this value, and is done.
     Returned(Return),
-}
-
-/// What unwinds the stack of a suspended coroutine that is dropped. Code that catches panics should let it pass:
-/// `resume_unwind` it if a payload is this.
-#[derive(Debug)]
-pub struct ForcedUnwind {
-    _private: (),
 }
 
 /// Where both parties are. It lies at the top of the coroutine's stack.
@@ -346,7 +341,7 @@ impl Link {
 
     #[cold]
     fn unwind(&self) -> ! {
-        panic::resume_unwind(Box::new(ForcedUnwind { _private: () }))
+        ForcedUnwind::throw()
     }
 }
 // ANCHOR_END: suspend
@@ -414,7 +409,7 @@ impl<Input, Yield, Return> Coroutine<Input, Yield, Return> {
         if !self.is_done() {
             die(&[
                 "a coroutine that is being dropped caught the unwinding of its stack and suspended itself again; ",
-                "whoever catches panics should pass on a payload of the type step02::ForcedUnwind",
+                "whoever catches panics should pass on a payload of the type step01::ForcedUnwind",
             ]);
         }
         // SAFETY: it has ended, so the word is the address of how, and it is read once, here.

@@ -27,7 +27,7 @@ use std::panic::Location;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicPtr, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use step01::SpawnError;
@@ -52,6 +52,8 @@ pub struct Region {
     returned: Mutex<Vec<usize>>,
     /// The length of `returned`, so that a pool need not take the lock to see that there is none.
     returned_count: AtomicUsize,
+    /// Whether guards turned out to be mappings.
+    protected: AtomicBool,
     watch: Watch,
 }
 
@@ -141,6 +143,7 @@ impl Region {
             }),
             returned: Mutex::new(Vec::new()),
             returned_count: AtomicUsize::new(0),
+            protected: AtomicBool::new(kind == GuardKind::Protected),
             watch: overflow::watch(first.as_ptr().addr(), slots, layout),
         }))
     }
@@ -166,19 +169,45 @@ impl Region {
             return Err(self.full());
         }
         if opened.used == opened.guarded {
-            // As many as there are already, so that few stacks cost little and many cost few calls.
-            let count = opened.used.clamp(1, BATCH).min(self.slots - opened.used);
-            // SAFETY: below `slots`, and never handed out, since guards go in front of use.
-            unsafe {
-                let base = self.first.add(opened.used * self.layout.slot());
-                guard::install(&mut opened.kind, base.as_ptr(), count, self.layout)?;
-            }
-            opened.guarded += count;
+            self.guard_more(&mut opened)?;
         }
         opened.used += 1;
         Ok(self.stack(opened.used - 1))
     }
     // ANCHOR_END: open
+
+    /// Guards the next slots: as many as there are already, so that few stacks cost little and many cost few calls.
+    fn guard_more(&self, opened: &mut Opened) -> Result<(), SpawnError> {
+        let count = opened
+            .guarded
+            .clamp(1, BATCH)
+            .min(self.slots - opened.guarded);
+        // SAFETY: below `slots`, and never handed out, since guards go in front of use.
+        unsafe {
+            let base = self.first.add(opened.guarded * self.layout.slot());
+            guard::install(&mut opened.kind, base.as_ptr(), count, self.layout)?;
+        }
+        opened.guarded += count;
+        self.protected
+            .store(opened.kind == GuardKind::Protected, Relaxed);
+        Ok(())
+    }
+
+    /// Guards slots until there are `count`, so that the next stacks up to this number cannot be refused.
+    ///
+    /// # Errors
+    ///
+    /// As [`Region::open`].
+    pub fn reserve(&self, count: usize) -> Result<(), SpawnError> {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        while opened.guarded < count {
+            if opened.guarded == self.slots {
+                return Err(self.full());
+            }
+            self.guard_more(&mut opened)?;
+        }
+        Ok(())
+    }
 
     fn stack(self: &Arc<Self>, slot: usize) -> Stack {
         Stack {
@@ -188,7 +217,8 @@ impl Region {
         }
     }
 
-    fn full(&self) -> SpawnError {
+    /// What there is to say when all slots are in use.
+    pub(crate) fn full(&self) -> SpawnError {
         let slots = self.slots;
         SpawnError::new(
             io::Error::from_raw_os_error(libc::EAGAIN),
@@ -216,6 +246,12 @@ impl Region {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .kind
+    }
+
+    /// True if guards are mappings here, of which there is a limit. Known from the first stack on.
+    pub(crate) fn guards_are_mappings(&self) -> bool {
+        // Relaxed: it changes once, with the first guard.
+        self.protected.load(Relaxed)
     }
 
     // ANCHOR: find
@@ -364,11 +400,17 @@ impl Stack {
     }
 }
 
+impl Stack {
+    /// The number of its slot.
+    fn slot(&self) -> usize {
+        (self.base() - self.region.first.as_ptr().addr()) / self.region.layout.slot()
+    }
+}
+
 impl Drop for Stack {
     fn drop(&mut self) {
         self.trim(0);
-        let region = &self.region;
-        let slot = (self.base() - region.first.as_ptr().addr()) / region.layout.slot();
+        let (region, slot) = (&self.region, self.slot());
         let mut returned = region
             .returned
             .lock()
