@@ -10,7 +10,8 @@
 //! what happens when everyone waits. Here is what the user sees.
 
 use std::panic::Location;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use step01::alt_stack::AltStack;
@@ -21,6 +22,7 @@ use crate::inbox::Home;
 use crate::layout::{DEFAULT_SLOT, SlotLayout};
 use crate::polling_net::PollingNet;
 use crate::stack::Region;
+use crate::stack_pool::Counts;
 use crate::worker::{self, Worker};
 
 /// The most tasks at a time if nothing else is asked for: 1,048,576.
@@ -84,6 +86,26 @@ impl RoundRobin {
     /// How a task's stack is divided.
     pub fn layout(&self) -> SlotLayout {
         self.shared.region.layout()
+    }
+
+    /// What became of the stacks so far. It waits for the end of a `run` that is going on.
+    pub fn stack_counts(&self) -> Counts {
+        self.worker().stack_counts()
+    }
+
+    /// The number of deadlines that it keeps, those that were cancelled and not yet swept out included. It waits for the
+    /// end of a `run` that is going on.
+    pub fn timer_count(&self) -> usize {
+        self.worker().timer_count()
+    }
+
+    fn worker(&self) -> MutexGuard<'_, Worker> {
+        // A panic during a run is a fault of the runtime's own, and there is nothing that it could have left half-done
+        // but queues, whose tasks are still as they were.
+        self.shared
+            .worker
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -175,16 +197,7 @@ impl Runtime for RoundRobin {
         // SAFETY: the job has run or was dropped when the worker's `run` returns, and the handle is gone at the end of this
         // function; what `main` borrows outlives it.
         let (job, handle) = unsafe { Job::borrowing(main, Location::caller()) };
-        let refused = {
-            // A panic in here is a fault of the runtime's own, and there is no state that it could have left half-done
-            // for the next run but queues, whose tasks are still as they were.
-            let worker = self
-                .shared
-                .worker
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            worker.run(job, || handle.is_finished()).err()
-        };
+        let refused = self.worker().run(job, || handle.is_finished()).err();
         match (handle.join(), refused) {
             (Ok(value), _) => value,
             (Err(_), Some(error)) => panic!("{error}"),
@@ -201,7 +214,7 @@ impl Runtime for RoundRobin {
         }
         // Relaxed: the worker's last word, which may be a moment old. So this is a bound for those who spawn without end,
         // and a few tasks too many find out when they are to begin.
-        let living = home.living.load(std::sync::atomic::Ordering::Relaxed);
+        let living = home.living.load(Relaxed);
         if living + home.waiting_jobs() >= region.slots() {
             return Err(region.full());
         }

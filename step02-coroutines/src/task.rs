@@ -43,6 +43,8 @@ use crate::inbox::Home;
 const RUNNING: u8 = 0;
 const PARKED: u8 = 1;
 const NOTIFIED: u8 = 2;
+/// The runtime is ending, and nobody queues the task any more; an unpark leaves its token all the same.
+const CLAIMED: u8 = 3;
 
 /// How a task that leaves its stack wants to go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,8 +162,18 @@ impl Task {
 
     /// The worker, when the runtime ends: from now on no unpark queues it. False if it is, or is about to be, in a queue.
     pub(crate) fn claim(&self) -> bool {
+        // AcqRel, here and below: as in `unpark`.
+        let before = self.state.swap(CLAIMED, AcqRel);
+        if before == NOTIFIED {
+            self.state.swap(NOTIFIED, AcqRel);
+        }
+        before == PARKED
+    }
+
+    /// Whether it has a token; for the worker, of a task that it has claimed.
+    pub(crate) fn has_token(&self) -> bool {
         // Acquire: pairs with the Release in `unpark`.
-        self.state.swap(NOTIFIED, Acquire) == PARKED
+        self.state.load(Acquire) == NOTIFIED
     }
 }
 

@@ -26,7 +26,8 @@
 //!
 //! When the first task has returned, `run` returns, and the other tasks end: those that have not begun are dropped, the
 //! others are unwound where they stopped. The newest goes first, since a task may own what newer ones borrow: the owner
-//! of a scope waits in its destructor for the tasks of that scope, and must find them gone.
+//! of a scope waits for the tasks of that scope, and must find them gone. For the same reason a task that was woken in
+//! the meantime first goes on, and is unwound at its next stop: what it has waited for is there.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -44,7 +45,7 @@ use crate::deadlock;
 use crate::fatal::die;
 use crate::inbox::Home;
 use crate::stack::Region;
-use crate::stack_pool::StackPool;
+use crate::stack_pool::{Counts, StackPool};
 use crate::task::{FreeTasks, Living, Stop, Task, TaskRef};
 use crate::timer::Timers;
 
@@ -113,6 +114,14 @@ impl Worker {
 
     pub(crate) fn home(&self) -> &'static Home {
         self.home
+    }
+
+    pub(crate) fn stack_counts(&self) -> Counts {
+        self.pool.borrow().counts()
+    }
+
+    pub(crate) fn timer_count(&self) -> usize {
+        self.timers.borrow().len()
     }
 
     // ANCHOR: loop
@@ -374,7 +383,11 @@ impl Worker {
             task.caught.set(Some(0));
             let fiber = task.fiber.borrow_mut().take();
             match fiber {
-                Some(fiber) => {
+                Some(mut fiber) => {
+                    if task.has_token() {
+                        // What it waits for has come, the end of its scope perhaps. It goes on to its next stop.
+                        fiber.resume(());
+                    }
                     let stack = fiber.into_stack();
                     self.pool.borrow_mut().give_back(stack);
                 }
