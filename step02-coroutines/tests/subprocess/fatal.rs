@@ -32,7 +32,7 @@ fn catching_the_unwinding_of_a_drop_and_suspending_again_is_refused() {
         .was_ended_by(libc::SIGABRT)
         .said("fatal error: a coroutine that is being dropped caught the unwinding of its stack")
         .said("and suspended itself again")
-        .said("step02::ForcedUnwind");
+        .said("step01::ForcedUnwind");
 }
 
 fn swallow_and_panic() {

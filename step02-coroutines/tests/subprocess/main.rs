@@ -10,6 +10,7 @@ mod fatal;
 mod floating;
 mod limits;
 mod overflow;
+mod runtime;
 mod signals;
 
 /// Where the children begin. As an ordinary test it has nothing to do.
@@ -21,6 +22,7 @@ fn child_entry() {
         floating::CASES,
         limits::CASES,
         overflow::CASES,
+        runtime::CASES,
         signals::CASES,
     ]
     .concat();
