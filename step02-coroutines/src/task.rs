@@ -136,6 +136,7 @@ impl Task {
     }
 
     /// Leaves the token; queues the task if it is parked.
+    #[inline]
     fn unpark(&'static self) {
         // AcqRel: Release pairs with the Acquire in `take_token`, so that the task sees what its waker did; Acquire pairs
         // with the Release in `try_park`, so that we see its home.
@@ -147,6 +148,7 @@ impl Task {
     }
 
     /// The task itself, about to leave its stack: true if it is parked now, false if a token was there.
+    #[inline]
     pub(crate) fn try_park(&self) -> bool {
         // Release: pairs with the Acquire in `unpark`. Acquire: pairs with the Release there, for the failure.
         self.state
@@ -155,6 +157,7 @@ impl Task {
     }
 
     /// The task itself, running again: takes the token.
+    #[inline]
     pub(crate) fn take_token(&self) {
         // Acquire: pairs with the Release in `unpark`.
         self.state.swap(RUNNING, Acquire);
@@ -192,6 +195,7 @@ pub(crate) struct Living {
 }
 
 impl Living {
+    #[inline]
     pub(crate) fn add(&self, task: TaskRef) {
         let before = self.newest.replace(Some(task));
         task.older.set(before);
@@ -202,6 +206,7 @@ impl Living {
         self.count.set(self.count.get() + 1);
     }
 
+    #[inline]
     pub(crate) fn remove(&self, task: TaskRef) {
         let (older, newer) = (task.older.take(), task.newer.take());
         match newer {
@@ -243,6 +248,7 @@ impl FreeTasks {
         }
     }
 
+    #[inline]
     pub(crate) fn take(&self) -> TaskRef {
         // SAFETY: not Sync, and no reference leaves this type's functions.
         let own = unsafe { &mut *self.own.get() };
@@ -260,6 +266,7 @@ impl FreeTasks {
         }
     }
 
+    #[inline]
     pub(crate) fn give_back(&self, task: TaskRef) {
         // SAFETY: as in `take`.
         unsafe { &mut *self.own.get() }.push(task);

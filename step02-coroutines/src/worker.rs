@@ -148,7 +148,9 @@ impl Worker {
         Ok(())
     }
 
-    /// Lets a task run until it stops.
+    /// Lets a task run until it stops. Inlined into the loop: a switch lets the compiler keep nothing in registers, so a
+    /// function around it saves them all, each time it is entered.
+    #[inline(always)]
     fn turn(&self, task: TaskRef) {
         let mut place = task.fiber.borrow_mut();
         let fiber = match &mut *place {
@@ -159,8 +161,7 @@ impl Worker {
                     (Some(job), Ok(stack)) => empty.insert(bind(task, job, stack)),
                     (job, refused) => {
                         drop(place);
-                        self.refuse(task, job, refused.err());
-                        return;
+                        return self.refuse(task, job, refused.err());
                     }
                 }
             }
@@ -279,6 +280,7 @@ impl Worker {
         self.home.living.store(self.living.count(), Relaxed);
     }
 
+    #[inline]
     fn current(&self) -> TaskRef {
         match self.current.get() {
             Some(task) => task,
@@ -306,6 +308,7 @@ impl Worker {
     }
 
     /// Lets the others run.
+    #[inline]
     pub(crate) fn yield_now(&self) {
         let task = self.current();
         if thread::panicking() && !self.panicking.get() {
@@ -316,6 +319,7 @@ impl Worker {
     }
 
     /// Leaves the task's stack. Returns when it is its turn again.
+    #[inline(always)]
     fn stop(&self, task: TaskRef, stop: Stop) {
         // SAFETY: the task is running, so its fiber has stored its suspender, which lies on its stack.
         match unsafe { task.suspender.get().as_ref() } {
@@ -328,7 +332,15 @@ impl Worker {
     // ANCHOR_END: park
 
     /// What must not go on: a task that would leave its stack in the middle of a panic, or that was ended.
+    #[inline]
     fn check(&self, task: TaskRef, verb: &str) {
+        if thread::panicking() || task.caught.get().is_some() {
+            self.check_closely(task, verb);
+        }
+    }
+
+    #[cold]
+    fn check_closely(&self, task: TaskRef, verb: &str) {
         if thread::panicking() && !self.panicking.get() {
             let number = task.number.get().to_string();
             let site = task.site.get().map(ToString::to_string).unwrap_or_default();
