@@ -177,12 +177,25 @@ where
     where
         F: FnOnce(&Suspender<Input, Yield>, Input) -> Return + 'static,
     {
+        // Relaxed: only distinct numbers are wanted.
+        let number = NEXT.fetch_add(1, Relaxed);
+        Coroutine::labelled(stack, number, Location::caller(), f)
+    }
+
+    /// [`Coroutine::new`], with what a report calls it.
+    ///
+    /// # Panics
+    ///
+    /// As [`Coroutine::new`].
+    pub fn labelled<F>(stack: Stack, number: u64, site: &'static Location<'static>, f: F) -> Self
+    where
+        F: FnOnce(&Suspender<Input, Yield>, Input) -> Return + 'static,
+    {
         assert!(
             size_of::<F>() + align_of::<F>() <= stack.layout().usable() / 4,
             "the closure takes more than a quarter of the coroutine's stack"
         );
-        // Relaxed: only distinct numbers are wanted.
-        stack.label(NEXT.fetch_add(1, Relaxed), Location::caller());
+        stack.label(number, site);
         // SAFETY: the stack is ours, nothing is on it, and both fit, as was just checked. The top is a multiple of 64.
         let link = unsafe {
             let link = stack.top().cast::<Link>().sub(1);

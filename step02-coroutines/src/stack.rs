@@ -14,8 +14,8 @@
 //!
 //! A [`Region`] is the mapping. A [`Stack`] is one slot of it, and is its only owner: whoever has it may write to the
 //! memory. It keeps the region alive, so a stack that is forgotten keeps its memory for ever, which is what makes
-//! forgetting a coroutine sound. A stack that is dropped goes on its region's list of returned ones, from any thread; the
-//! usual way back is by a pool (`stack_pool.rs`), which is free of locks.
+//! forgetting a coroutine sound. A stack that is dropped gives its pages back and goes on its region's list of returned
+//! ones, from any thread; the usual way back is by a pool (`stack_pool.rs`), which is free of locks.
 //!
 //! Rejected: *a mapping for each stack*, as corosensei, may and most others have: two system calls for each, and two or
 //! three entries of the 65,530. *Growing by copying* as Go does it: the compiler must be able to find and correct every
@@ -23,6 +23,7 @@
 //! an allocation each time round.
 
 use std::io;
+use std::mem::ManuallyDrop;
 use std::panic::Location;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::AtomicU64;
@@ -175,6 +176,14 @@ impl Region {
         Ok(self.stack(opened.used - 1))
     }
     // ANCHOR_END: open
+
+    /// Takes stacks back that nobody wants to keep, all at once, and as they are: giving their pages back one by one costs
+    /// a system call each, and mostly the whole region is about to go.
+    pub(crate) fn take_back(&self, stacks: impl Iterator<Item = Stack>) {
+        let mut returned = self.returned.lock().unwrap_or_else(PoisonError::into_inner);
+        returned.extend(stacks.map(Stack::into_slot));
+        self.returned_count.store(returned.len(), Relaxed);
+    }
 
     /// Guards the next slots: as many as there are already, so that few stacks cost little and many cost few calls.
     fn guard_more(&self, opened: &mut Opened) -> Result<(), SpawnError> {
@@ -404,6 +413,15 @@ impl Stack {
     /// The number of its slot.
     fn slot(&self) -> usize {
         (self.base() - self.region.first.as_ptr().addr()) / self.region.layout.slot()
+    }
+
+    /// The slot without the stack around it: what is on it stays as it is.
+    fn into_slot(self) -> usize {
+        let slot = self.slot();
+        let this = ManuallyDrop::new(self);
+        // SAFETY: `this` is not dropped, and nobody looks at it again, so the region is taken out of it once.
+        drop(unsafe { ptr::read(&this.region) });
+        slot
     }
 }
 

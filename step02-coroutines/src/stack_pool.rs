@@ -142,3 +142,11 @@ impl StackPool {
         &self.region
     }
 }
+
+impl Drop for StackPool {
+    /// The idle stacks go back to the region, as they are.
+    fn drop(&mut self) {
+        self.region
+            .take_back(self.hot.drain(..).chain(self.cold.drain(..)));
+    }
+}

@@ -445,13 +445,11 @@ impl Drop for Entered {
 
 /// Gives a task its stack.
 fn bind(task: TaskRef, job: Job, stack: crate::Stack) -> crate::task::Fiber {
-    let site = job.site();
-    let fiber = Coroutine::new(stack, move |suspender, ()| {
+    let (number, site) = (task.number.get(), job.site());
+    Coroutine::labelled(stack, number, site, move |suspender, ()| {
         task.suspender.set(suspender);
         job.run();
-    });
-    fiber.stack().label(task.number.get(), site);
-    fiber
+    })
 }
 
 fn is_current(number: u64, task: &&'static Task) -> bool {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::sync::Arc;
 
-use step02::{GuardKind, Region, SlotLayout, Stack};
+use step02::{GuardKind, Region, SlotLayout, Stack, StackPool};
 
 fn mappings() -> usize {
     fs::read_to_string("/proc/self/maps")
@@ -152,5 +152,20 @@ fn the_last_stack_unmaps_the_region() {
     let byte = stack.bottom();
     assert!(readable(byte));
     drop(stack);
+    assert!(weak.upgrade().is_none());
+}
+
+#[test]
+fn a_pool_that_ends_leaves_its_stacks_to_the_region() {
+    let region = Region::map(SlotLayout::new(64 << 10).unwrap(), 40).unwrap();
+    let weak = Arc::downgrade(&region);
+    for _ in 0..3 {
+        let mut pool = StackPool::new(Arc::clone(&region));
+        let stacks: Vec<Stack> = (0..40).map(|_| pool.take().unwrap()).collect();
+        assert!(pool.take().is_err());
+        stacks.into_iter().for_each(|stack| pool.give_back(stack));
+        assert_eq!(pool.idle(), 40);
+    }
+    drop(region);
     assert!(weak.upgrade().is_none());
 }
