@@ -32,7 +32,7 @@
 //!
 //! Code can catch that payload, as it can any panic. Then it has been told to end and goes on:
 //!
-//! - *it returns or panics no more*: fine. Nothing is left on the stack, which is all that the drop is for.
+//! - *it returns*: fine. Nothing is left on the stack, which is all that the drop is for.
 //! - *it suspends again*: the process is aborted with a message. There is no value to resume it with, and to unwind it
 //!   once more may be tried for ever by a loop that catches everything.
 //! - *it panics with something else*: the same. A drop has nobody to hand a panic to; most often it runs because of one.
