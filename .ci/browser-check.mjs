@@ -18,10 +18,10 @@ const modules = option('--modules');
 const chromiumPath = option('--chromium');
 const screenshots = option('--screenshots');
 const only = option('--only');
-const fallback = option('--default');
-const [root = fallback] = args;
+const address = option('--address');
+const [root] = args;
 if (!root || !modules || !chromiumPath) {
-    console.error('usage: .ci/browser-check [BOOK_FOLDER] [--screenshots FOLDER] [--only PART_OF_A_PATH]');
+    console.error('usage: browser-check.mjs --modules FOLDER --chromium FILE BOOK_FOLDER [--address URL] [--screenshots FOLDER] [--only PART_OF_A_PATH]');
     process.exit(2);
 }
 const { chromium } = createRequire(join(modules, 'package.json'))('playwright-core');
@@ -42,7 +42,7 @@ const TYPES = {
     '.svg': 'image/svg+xml', '.png': 'image/png', '.woff2': 'font/woff2', '.txt': 'text/plain; charset=utf-8',
 };
 
-/** Serves the folder, and nothing else, to this machine. */
+/** Serves the folder to this machine, where nobody else serves it. */
 function serve(folder) {
     const server = createServer((request, response) => {
         const path = normalize(decodeURIComponent(new URL(request.url, 'http://x').pathname));
@@ -120,8 +120,8 @@ function look({ smallest }) {
     return problems;
 }
 
-const server = await serve(root);
-const origin = `http://127.0.0.1:${server.address().port}`;
+const server = address ? undefined : await serve(root);
+const origin = address ?? `http://127.0.0.1:${server.address().port}`;
 const browser = await chromium.launch({ executablePath: chromiumPath, args: ['--no-sandbox'] });
 const problems = new Set();
 let looked = 0;
@@ -165,7 +165,7 @@ for (const theme of THEMES) {
     }
 }
 await browser.close();
-server.close();
+server?.close();
 for (const problem of problems) console.error(`  ${problem}`);
 console.log(`browser-check: ${looked} views of the book, ${problems.size} problem(s)`);
 process.exit(problems.size === 0 && looked > 0 ? 0 : 1);

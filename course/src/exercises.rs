@@ -11,6 +11,7 @@ mod check;
 mod cut;
 mod judge;
 mod manifest;
+mod measured;
 mod progress;
 mod prove;
 

@@ -148,11 +148,9 @@ impl Explore {
         F: Fn(&Turns) + Send + Sync + 'static,
     {
         let scenario: Arc<dyn Fn(&Turns) + Send + Sync> = Arc::new(scenario);
-        if let Some(ways) = plan::from_environment() {
-            let (outcome, _) = one_run(
-                &scenario,
-                Plan::replay(ways, self.preemptions, self.wake_ups),
-            );
+        if let Some((preemptions, ways)) = plan::from_environment() {
+            let plan = Plan::replay(ways, preemptions, self.wake_ups);
+            let (outcome, _) = one_run(&scenario, plan);
             match outcome {
                 Outcome::Finished(log) => println!("In this order nothing goes wrong:\n{log}"),
                 Outcome::Failed(report) => panic!("{report}"),

@@ -70,6 +70,40 @@ fn a_lost_update_takes_one_preemption() {
 }
 
 #[test]
+#[ignore = "fails, and is started by the test below"]
+fn child_loses_an_update() {
+    every_order(|rt| assert_eq!(two_counters(rt), 2, "an update is lost"));
+}
+
+#[test]
+fn a_printed_order_can_be_run_again() {
+    let child = |order: Option<&str>| {
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        command.args(["child_loses_an_update", "--ignored", "--exact"]);
+        command.env_remove("TURNS");
+        command.envs(order.map(|order| ("TURNS", order)));
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    };
+    let turns = |text: &str| {
+        let (_, order) = text.split_once("in this order:").expect("it fails");
+        order.split_once("and then main").unwrap().0.to_owned()
+    };
+    let searched = child(None);
+    let (_, order) = searched.split_once("TURNS=").unwrap();
+    let (order, command) = order.split_once(' ').unwrap();
+    assert!(
+        command.starts_with("cargo test -p exercises --test turns child_loses_an_update"),
+        "{command}"
+    );
+    let again = child(Some(order));
+    assert_eq!(turns(&again), turns(&searched));
+    assert!(
+        child(Some("0:")).contains("1 passed"),
+        "the first order of all is harmless"
+    );
+}
+
+#[test]
 fn a_schedule_is_followed_step_by_step() {
     let counted = Arc::new(AtomicUsize::new(0));
     let run = |schedule: &[&str]| {

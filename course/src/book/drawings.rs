@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::{Weight, quantity};
+use super::Weight;
+use super::rounded::quantity;
 
 /// A drawing that is being written.
 struct Svg(String);

@@ -22,6 +22,10 @@ use workloads::catalog::{self, Group};
 
 #[path = "drawings.rs"]
 mod drawings;
+#[path = "rounded.rs"]
+mod rounded;
+
+use rounded::{count, quantity, times, two_digits};
 
 /// The steps that have recordings.
 pub(crate) const STEPS: &[&str] = &["step01"];
@@ -31,6 +35,7 @@ pub(crate) const STEPS: &[&str] = &["step01"];
 struct Report {
     schema: String,
     date: String,
+    command: Vec<String>,
     machine: Machine,
     results: Vec<Measured>,
 }
@@ -93,7 +98,7 @@ pub(crate) fn files(folder: &Path) -> anyhow::Result<Vec<(String, String)>> {
         let recording = Recording::read(folder, step)?;
         let mut add = |name: &str, text: String| files.push((format!("{step}-{name}"), text));
         add("numbers.md", recording.numbers()?);
-        add("table.md", recording.table());
+        add("table.md", recording.table()?);
         add("cost.svg", drawings::cost(&recording.weight()?));
         add("times.svg", drawings::times(&recording.times()?));
     }
@@ -160,11 +165,11 @@ impl Recording {
                 self.value("switch", "ns_per_switch")?,
             ),
             (
-                "a channel round trip, one core",
+                "channel round trip, one core",
                 self.value("ping_pong", "ns_per_round_trip")?,
             ),
             (
-                "the same, all cores",
+                "channel round trip, all cores",
                 self.value("ping_pong_2", "ns_per_round_trip")?,
             ),
             (
@@ -200,6 +205,7 @@ impl Recording {
             "machine",
             &format!("{cores} cores of {cpu}, {memory} of memory, {kernel}, on {date}"),
         );
+        add("command", &self.report.command.join(" "));
         add("function_call", &quantity(machine.function_call_ns, "ns"));
         add("system_call", &quantity(machine.system_call_ns, "ns"));
         if let Some(ns) = self.crossing() {
@@ -272,7 +278,7 @@ impl Recording {
     }
 
     /// The seed article's table, as Markdown.
-    fn table(&self) -> String {
+    fn table(&self) -> anyhow::Result<String> {
         let mut out = String::from("| | the article, on threads | measured |\n|---|---|---|\n");
         out.push_str("| Management | the operating system | the kernel |\n");
         for info in catalog::all() {
@@ -285,16 +291,28 @@ impl Recording {
             let article = ARTICLE.iter().find(|(name, _)| *name == info.name);
             let article = article.map_or("", |(_, words)| words);
             let reason = result.reason.as_deref().unwrap_or("no reason was given");
-            let cell = match result.value {
-                Some(value) if info.group == Group::Program => {
+            let cell = match (info.name, result.value) {
+                ("memory", Some(_)) => {
+                    let bytes = |bytes| quantity(bytes, "bytes");
+                    let weight = self.weight()?;
+                    format!(
+                        "{} in use, {} of page tables, {} in the kernel ({} reserved)",
+                        bytes(weight.resident),
+                        bytes(weight.page_tables),
+                        bytes(weight.kernel),
+                        bytes(weight.reserved),
+                    )
+                }
+                ("blocked", Some(value)) => format!("{} late", quantity(value, &result.unit)),
+                (_, Some(value)) if info.group == Group::Program => {
                     format!("✓ {}", quantity(value, &result.unit))
                 }
-                Some(value) => quantity(value, &result.unit),
-                None => format!("{}: {reason}", result.status),
+                (_, Some(value)) => quantity(value, &result.unit),
+                (_, None) => format!("{}: {reason}", result.status),
             };
             let _ = writeln!(out, "| {} | {article} | {cell} |", info.title);
         }
-        out
+        Ok(out)
     }
 }
 
@@ -304,98 +322,5 @@ const ARTICLE: &[(&str, &str)] = &[
     ("memory", "large and fixed, 1–2 MB"),
     ("switch", "slow"),
     ("alive", "a few thousand"),
+    ("web_server", "impossible"),
 ];
-
-/// A number with its unit, rounded to two significant digits where it is a measurement and not a count.
-fn quantity(value: f64, unit: &str) -> String {
-    const TIME: &[(f64, &str)] = &[(1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns")];
-    const BYTES: &[(f64, &str)] = &[
-        (1_073_741_824.0, "GiB"),
-        (1_048_576.0, "MiB"),
-        (1024.0, "KiB"),
-        (1.0, "bytes"),
-    ];
-    let scaled = |scale: &[(f64, &'static str)], value: f64| {
-        let in_units = |(from, symbol): &(f64, &'static str)| (two_digits(value / from), *symbol);
-        let mut all = scale.iter().map(in_units);
-        let (value, symbol) = all
-            .find(|(value, _)| *value >= 1.0)
-            .unwrap_or_else(|| in_units(&scale[scale.len() - 1]));
-        format!("{} {symbol}", digits(value))
-    };
-    match unit {
-        "ns" => scaled(TIME, value),
-        "µs" => scaled(TIME, value * 1e3),
-        "ms" => scaled(TIME, value * 1e6),
-        "bytes" => scaled(BYTES, value),
-        "times" => format!("{} times", digits(two_digits(value))),
-        "tasks" => format!("{} tasks", count(value)),
-        _ => format!("{} {unit}", digits(two_digits(value))),
-    }
-}
-
-/// Rounds to two significant digits: nobody should believe the third.
-fn two_digits(value: f64) -> f64 {
-    if value <= 0.0 {
-        return 0.0;
-    }
-    let step = 10f64.powi(value.log10().floor() as i32 - 1);
-    (value / step).round() * step
-}
-
-/// At most two digits that say something, and none after the point from ten on.
-fn digits(value: f64) -> String {
-    match value {
-        v if v < 0.95 && v > 0.0 => format!("{v:.2}"),
-        v if v < 9.95 && (v - v.round()).abs() > 0.04 => format!("{v:.1}"),
-        v => count(v),
-    }
-}
-
-/// A whole number with its thousands marked.
-fn count(value: f64) -> String {
-    let text = format!("{value:.0}");
-    let mut out = String::new();
-    for (i, digit) in text.chars().enumerate() {
-        if i > 0 && (text.len() - i) % 3 == 0 {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// A ratio: `1.9`, `31`, `12,000`.
-fn times(ratio: f64) -> String {
-    digits(two_digits(ratio))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_rounded_and_have_their_unit() {
-        let cases = [
-            (1.62, "ns", "1.6 ns"),
-            (999.7, "ns", "1 µs"),
-            (59_123.0, "ns", "59 µs"),
-            (41_700.0, "ns", "42 µs"),
-            (2.04, "ms", "2 ms"),
-            (0.55, "ms", "550 µs"),
-            (9_732.0, "bytes", "9.5 KiB"),
-            (2_304_851.0, "bytes", "2.2 MiB"),
-            (25_276_514_304.0, "bytes", "24 GiB"),
-            (32_407.0, "tasks", "32,407 tasks"),
-            (10.26, "times", "10 times"),
-            (82.4, "k req/s", "82 k req/s"),
-            (0.55, "MB/s", "0.55 MB/s"),
-        ];
-        for (value, unit, text) in cases {
-            assert_eq!(quantity(value, unit), text, "{value} {unit}");
-        }
-        assert_eq!(times(36_412.0), "36,000");
-        assert_eq!(times(13.6), "14");
-        assert_eq!(times(2.31), "2.3");
-    }
-}

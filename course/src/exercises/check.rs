@@ -109,13 +109,13 @@ fn build(root: &Path, exercise: &Exercise, everything: bool) -> Result<bool> {
         println!("{}", ran.output.trim_end());
     }
     let tests = tests(&ran.output);
+    let mut told = false;
     for test in &tests {
-        println!(
-            "  {} {}",
-            if test.passed { "ok    " } else { "FAILED" },
-            test.name
-        );
-        if !test.passed {
+        let word = if test.passed { "ok    " } else { "FAILED" };
+        println!("  {word} {}", test.name);
+        // One at a time: what is wrong with the first is often what is wrong with the others.
+        if !test.passed && !told {
+            told = true;
             for line in test.says.lines() {
                 println!("           {line}");
             }
@@ -133,7 +133,7 @@ fn build(root: &Path, exercise: &Exercise, everything: bool) -> Result<bool> {
         println!("{}\n\nThe tests came to an early end.", ran.tail(20));
     } else if failed > 0 {
         println!(
-            "\n{failed} of {} tests failed: look at the first.",
+            "\n{failed} of {} tests failed: begin with the first (`--verbose` shows all that they say).",
             tests.len()
         );
     } else {

@@ -9,18 +9,22 @@
 
 mod chapters;
 mod commands;
+mod exercises;
 mod figures;
 mod includes;
 mod links;
 mod listings;
 mod markdown;
+mod minutes;
 mod model;
 mod recorded;
 mod sample;
+mod world;
 
 use std::path::{Path, PathBuf};
 
 use model::Book;
+use world::World;
 
 fn workspace_root() -> PathBuf {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -65,7 +69,7 @@ fn every_figure_says_what_it_shows() {
 fn every_command_exists() {
     assert_clean(
         "commands",
-        &commands::check(&the_book(), &commands::World::of(&workspace_root())),
+        &commands::check(&the_book(), &World::of(&workspace_root())),
     );
 }
 
@@ -75,13 +79,23 @@ fn every_chapter_has_its_parts() {
 }
 
 #[test]
+fn every_exercise_is_complete() {
+    assert_clean("exercises", &exercises::check(&the_book()));
+}
+
+#[test]
 fn the_minutes_are_summed() {
-    assert_clean("minutes", &chapters::check_minutes(&the_book()));
+    assert_clean("minutes", &minutes::check(&the_book()));
 }
 
 #[test]
 fn the_contents_promise_nothing_that_is_not_there() {
     assert_clean("contents", &chapters::check_contents(&the_book()));
+}
+
+#[test]
+fn nobody_typed_a_measured_number() {
+    assert_clean("typed numbers", &recorded::check_typed(&the_book()));
 }
 
 #[test]

@@ -173,27 +173,34 @@ impl Plan {
             return String::new();
         };
         let ways: Vec<String> = ways.iter().map(|(way, _)| way.to_string()).collect();
+        // The test harness names its threads after the tests, and cargo its files after the targets.
+        let thread = std::thread::current();
+        let test = thread.name().unwrap_or("NAME_OF_THE_TEST").to_owned();
+        let file = std::env::current_exe().unwrap_or_default();
+        let target = file.file_stem().unwrap_or_default().to_string_lossy();
+        let target = target
+            .rsplit_once('-')
+            .map_or(&*target, |(target, _hash)| target);
         format!(
-            "To run this order alone: {VARIABLE}={} cargo test -p exercises --test … NAME_OF_THE_TEST",
-            if ways.is_empty() {
-                "first".into()
-            } else {
-                ways.join(".")
-            }
+            "To run this order alone: {VARIABLE}={}:{} cargo test -p exercises --test {target} {test}",
+            self.preemptions,
+            ways.join(".")
         )
     }
 }
 
 const VARIABLE: &str = "TURNS";
 
-/// The order that the user wants to see again, if there is one.
-pub(super) fn from_environment() -> Option<Vec<usize>> {
-    let value = std::env::var(VARIABLE).ok()?;
-    let ways: Vec<usize> = value
-        .split('.')
-        .filter_map(|way| way.parse().ok())
-        .collect();
-    Some(ways)
+/// The order that the user wants to see again, if there is one: how many preemptions were allowed, and the ways taken.
+pub(super) fn from_environment() -> Option<(usize, Vec<usize>)> {
+    parse(&std::env::var(VARIABLE).ok()?)
+}
+
+fn parse(order: &str) -> Option<(usize, Vec<usize>)> {
+    let (preemptions, ways) = order.split_once(':')?;
+    let ways = ways.split('.').filter(|way| !way.is_empty());
+    let ways: Result<Vec<usize>, _> = ways.map(str::parse).collect();
+    Some((preemptions.parse().ok()?, ways.ok()?))
 }
 
 #[cfg(test)]
@@ -224,6 +231,14 @@ mod tests {
             }
         }
         assert_eq!(seen, [(0, 0), (0, 1), (1, 0), (1, 1), (1, 2)]);
+    }
+
+    #[test]
+    fn an_order_is_read_as_it_is_printed() {
+        assert_eq!(parse("1:0.2.1"), Some((1, vec![0, 2, 1])));
+        assert_eq!(parse("0:"), Some((0, vec![])));
+        assert_eq!(parse("0.1"), None);
+        assert_eq!(parse("1:x"), None);
     }
 
     #[test]
