@@ -21,7 +21,8 @@ use crate::catalog::{
 use crate::machine;
 use crate::side::{self, Driven, Load, Side, Talk};
 
-const METRICS: &[MetricInfo] = &[
+/// What any server under load is measured by.
+pub(super) const METRICS: &[MetricInfo] = &[
     headline("k_per_s", "requests answered", "k req/s", Better::Higher),
     detail(
         "p50_us",

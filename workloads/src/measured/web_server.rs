@@ -9,35 +9,11 @@ use std::net::Ipv4Addr;
 
 use step01::Runtime;
 
-use super::echo::{load, samples};
-use crate::catalog::{
-    Better, Group, Info, MetricInfo, Outcome, Params, StackWanted, WorkersWanted, detail, headline,
-};
+use super::echo::{METRICS, load, samples};
+use crate::catalog::{Group, Info, Outcome, Params, StackWanted, WorkersWanted};
 use crate::machine;
 use crate::programs::web_server::{self, Site};
 use crate::side::{self, Side, Talk};
-
-const METRICS: &[MetricInfo] = &[
-    headline("k_per_s", "requests answered", "k req/s", Better::Higher),
-    detail(
-        "p50_us",
-        "half are answered within",
-        "\u{b5}s",
-        Better::Lower,
-    ),
-    detail(
-        "p99_us",
-        "99 of 100 are answered within",
-        "\u{b5}s",
-        Better::Lower,
-    ),
-    detail(
-        "cpu_us_per_request",
-        "processor time of the server per request",
-        "\u{b5}s",
-        Better::Lower,
-    ),
-];
 
 pub(crate) const INFO: Info = Info {
     name: "web_server",
