@@ -95,6 +95,21 @@ impl fmt::Debug for JoinError {
 
 impl std::error::Error for JoinError {}
 
+/// What a stage unwinds a task's stack with that it ends before its time.
+///
+/// Code that catches panics should pass it on: `resume_unwind` it if a payload is this.
+#[derive(Debug)]
+pub struct ForcedUnwind {
+    _private: (),
+}
+
+impl ForcedUnwind {
+    /// Starts to unwind the calling task's stack. No panic hook is called.
+    pub fn throw() -> ! {
+        panic::resume_unwind(Box::new(ForcedUnwind { _private: () }))
+    }
+}
+
 /// What both parties share, without the types of closure and result.
 #[repr(C)]
 struct Header {
@@ -288,7 +303,13 @@ unsafe fn run<F: FnOnce() -> T, T>(header: NonNull<Header>, cancel: bool) -> boo
     } else {
         // The result says that it panicked, and everything the closure owned has been dropped: nothing half-changed
         // can be seen but through what the user shares, which is theirs to guard.
-        panic::catch_unwind(AssertUnwindSafe(f)).map_err(JoinError::Panicked)
+        panic::catch_unwind(AssertUnwindSafe(f)).map_err(|payload| {
+            if payload.is::<ForcedUnwind>() {
+                JoinError::Cancelled
+            } else {
+                JoinError::Panicked(payload)
+            }
+        })
     };
     let panicked = matches!(result, Err(JoinError::Panicked(_)));
     packet

@@ -64,7 +64,7 @@ pub use channel::{
     IntoIter, Iter, Receiver, Sender, TryIter, after, bounded, never, tick, unbounded,
 };
 pub use condvar::{Condvar, WaitTimeoutResult};
-pub use join::{Job, JoinError, JoinHandle};
+pub use join::{ForcedUnwind, Job, JoinError, JoinHandle};
 pub use mutex::{Mutex, MutexGuard};
 pub use net::{Net, NetListener, NetStream};
 pub use once::Once;

@@ -25,7 +25,15 @@ pub(crate) struct Ended {
 /// Runs a case to its end.
 pub(crate) fn run(case: &str) -> Ended {
     let program = std::env::current_exe().unwrap();
-    let output = Command::new(program)
+    // Under an emulator, the emulator is the program. `.ci/aarch64` says so.
+    let mut command = match std::env::var_os("TEST_RUNNER") {
+        Some(emulator) => Command::new(emulator),
+        None => Command::new(&program),
+    };
+    if std::env::var_os("TEST_RUNNER").is_some() {
+        command.arg(&program);
+    }
+    let output = command
         .args(["child_entry", "--exact", "--nocapture", "--test-threads=1"])
         .env(CASE, case)
         // One heap for all threads, so that addresses can be counted: each further one reserves 64 MiB.
