@@ -88,6 +88,7 @@ pub enum Resumed<Yield, Return> {
     Returned(Return),
 }
 
+// ANCHOR: link
 /// Where both parties are. It lies at the top of the coroutine's stack.
 #[derive(Debug)]
 struct Link {
@@ -102,6 +103,7 @@ struct Link {
     /// Whether the thread was panicking when the coroutine was last resumed.
     resumer_panics: Cell<bool>,
 }
+// ANCHOR_END: link
 
 /// A function on a stack of its own.
 ///

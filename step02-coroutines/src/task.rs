@@ -135,6 +135,7 @@ impl Task {
         unsafe { Unparker::new(ptr::from_ref(self).cast(), &VTABLE) }
     }
 
+    // ANCHOR: word
     /// Leaves the token; queues the task if it is parked.
     #[inline]
     fn unpark(&'static self) {
@@ -162,6 +163,7 @@ impl Task {
         // Acquire: pairs with the Release in `unpark`.
         self.state.swap(RUNNING, Acquire);
     }
+    // ANCHOR_END: word
 
     /// The worker, when the runtime ends: from now on no unpark queues it. False if it is, or is about to be, in a queue.
     pub(crate) fn claim(&self) -> bool {

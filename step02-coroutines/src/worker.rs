@@ -195,6 +195,7 @@ impl Worker {
         self.forget(task);
     }
 
+    // ANCHOR: look_around
     /// Looks whether anything has come from other threads or become due. True if there is something to run.
     fn look_around(&self) -> bool {
         if self.home.has_mail() {
@@ -218,7 +219,9 @@ impl Worker {
         }
         !self.queue.borrow().is_empty()
     }
+    // ANCHOR_END: look_around
 
+    // ANCHOR: idle
     /// Nothing to run: sleeps until there may be.
     fn idle(&self) {
         let earliest = self.timers.borrow_mut().earliest(is_current);
@@ -232,6 +235,7 @@ impl Worker {
             deadlock::report(&self.living);
         }
     }
+    // ANCHOR_END: idle
 
     /// Queues a task behind the others.
     #[inline]
@@ -443,6 +447,7 @@ impl Drop for Entered {
     }
 }
 
+// ANCHOR: bind
 /// Gives a task its stack.
 fn bind(task: TaskRef, job: Job, stack: crate::Stack) -> crate::task::Fiber {
     let (number, site) = (task.number.get(), job.site());
@@ -451,6 +456,7 @@ fn bind(task: TaskRef, job: Job, stack: crate::Stack) -> crate::task::Fiber {
         job.run();
     })
 }
+// ANCHOR_END: bind
 
 fn is_current(number: u64, task: &&'static Task) -> bool {
     task.timer.get() == number

@@ -81,6 +81,7 @@ pub unsafe fn prepare(top: *mut u8, entry: Entry, argument: *mut ()) -> *mut u8 
     sp.cast()
 }
 
+// ANCHOR: switch
 /// Stops here, stores the context of this execution in `*save`, and goes on with the context `to`, whose `switch` returns
 /// `word`. Returns when somebody switches to the stored context, with the word that they sent.
 ///
@@ -133,6 +134,7 @@ pub unsafe fn switch(save: *mut *mut u8, to: *mut u8, mut word: *mut ()) -> *mut
     }
     word
 }
+// ANCHOR_END: switch
 
 /// The first code on every stack, and the last frame of every backtrace. Nobody calls it; `switch` jumps here.
 #[unsafe(naked)]

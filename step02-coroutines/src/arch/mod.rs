@@ -73,6 +73,7 @@ pub type Entry = unsafe extern "C" fn(argument: *mut (), word: *mut ()) -> !;
 pub const STACK_ALIGNMENT: usize = 16;
 
 impl FloatControl {
+    // ANCHOR: keep
     /// Calls `f`, which may switch, and restores the control words afterwards.
     pub fn keep<T>(f: impl FnOnce() -> T) -> T {
         let words = FloatControl::read();
@@ -80,6 +81,7 @@ impl FloatControl {
         words.write();
         result
     }
+    // ANCHOR_END: keep
 }
 
 /// Where a stack begins its life if its alignment is wrong: the assembly comes here instead of to the entry function,
