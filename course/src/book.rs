@@ -6,7 +6,9 @@
 //! `--record` is for maintainers: it measures this machine and makes the book's numbers from what was found. `--regenerate`
 //! makes them anew from the recordings that are there. See `recorded.rs`.
 
-mod recorded;
+mod drawings;
+pub mod recorded;
+mod rounded;
 
 use std::fs;
 use std::io::{ErrorKind, Write as _};

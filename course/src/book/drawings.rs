@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::Weight;
+use super::recorded::Weight;
 use super::rounded::quantity;
 
 /// A drawing that is being written.

@@ -20,15 +20,11 @@ use anyhow::{Context as _, bail};
 use serde::Deserialize;
 use workloads::catalog::{self, Group};
 
-#[path = "drawings.rs"]
-mod drawings;
-#[path = "rounded.rs"]
-mod rounded;
-
-use rounded::{count, quantity, times, two_digits};
+use super::drawings;
+use super::rounded::{count, quantity, times, two_digits};
 
 /// The steps that have recordings.
-pub(crate) const STEPS: &[&str] = &["step01"];
+pub const STEPS: &[&str] = &["step01"];
 
 /// What this file reads of a report of `compare --json`.
 #[derive(Debug, Deserialize)]
@@ -71,12 +67,12 @@ struct Measured {
 
 /// What a parked task takes, in bytes.
 #[derive(Clone, Copy, Debug)]
-struct Weight {
-    reserved: f64,
-    resident: f64,
-    page_tables: f64,
+pub(super) struct Weight {
+    pub(super) reserved: f64,
+    pub(super) resident: f64,
+    pub(super) page_tables: f64,
     /// What the kernel keeps beside the page tables: its own stack and its entry for a thread.
-    kernel: f64,
+    pub(super) kernel: f64,
 }
 
 impl Weight {
@@ -92,7 +88,11 @@ struct Recording {
 }
 
 /// Every generated file of the folder `recorded`: its name and its text.
-pub(crate) fn files(folder: &Path) -> anyhow::Result<Vec<(String, String)>> {
+///
+/// # Errors
+///
+/// A recording that is not there, is no report of `compare`, or lacks a number that a page includes.
+pub fn files(folder: &Path) -> anyhow::Result<Vec<(String, String)>> {
     let mut files = Vec::new();
     for step in STEPS {
         let recording = Recording::read(folder, step)?;

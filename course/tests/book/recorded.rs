@@ -1,10 +1,9 @@
 //! The numbers that appear in prose come from recordings, what is generated from those is current, and nobody types a
 //! measured time.
 
-use crate::model::Book;
+use course::recorded as generate;
 
-#[path = "../../src/book/recorded.rs"]
-mod generate;
+use crate::model::Book;
 
 /// Which generated files are missing, or say something else than the recordings they were generated from.
 pub(crate) fn check(book: &Book) -> Vec<String> {
