@@ -40,7 +40,7 @@ use machine::{CpuTime, Machine};
 use plan::Plan;
 use progress::Progress;
 use repetition::Scale;
-use results::{Column, Report, Settings};
+use results::{Column, Kind, Report, Settings};
 use screen::Screen;
 
 use crate::stages::{self, Stage};
@@ -188,5 +188,7 @@ fn column(stage: &Stage) -> Column {
         name: stage.name.to_owned(),
         title: stage.title.to_owned(),
         management: stage.management.to_owned(),
+        kind: Kind::Stage,
+        version: None,
     }
 }

@@ -59,6 +59,23 @@ pub(crate) struct Column {
     pub(crate) title: String,
     /// Who manages its tasks.
     pub(crate) management: String,
+    /// Whether it is one of ours. A file from before there were peers does not say, and has stages only.
+    #[serde(default)]
+    pub(crate) kind: Kind,
+    /// Which version of it was measured; none for the stages, which have the commit of the whole.
+    #[serde(default)]
+    pub(crate) version: Option<String>,
+}
+
+/// Whose a column is.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Kind {
+    /// A stage of the book.
+    #[default]
+    Stage,
+    /// Something made by others, that `--peers` sets beside the stages.
+    Peer,
 }
 
 /// One metric of one workload on one stage.
@@ -232,6 +249,8 @@ pub(crate) mod tests {
             name: (*name).to_owned(),
             title: format!("the title of {name}"),
             management: "somebody".to_owned(),
+            kind: Kind::Stage,
+            version: None,
         };
         let mut results = Vec::new();
         for stage in stages {
