@@ -2,9 +2,9 @@
 //!
 //! This crate owns what every later stage keeps. It says what a task may rely on ([`Runtime`]), how a task stops and
 //! how it is started again ([`park`]), and it builds on those two alone everything that tasks use to talk to each
-//! other: [`channel`]s and [`select!`], [`Mutex`], [`Condvar`], [`WaitGroup`], [`Semaphore`], [`Once`], join handles
-//! and [`scope()`]. They are written once. A stage that brings its own scheduler installs its own parker, and all of
-//! them work on it unchanged.
+//! other: channels ([`bounded`], [`unbounded`]) and [`select!`], [`Mutex`], [`Condvar`], [`WaitGroup`], [`Semaphore`],
+//! [`Once`], join handles and [`scope()`]. They are written once. A stage that brings its own scheduler installs its own
+//! parker, and all of them work on it unchanged.
 //!
 //! It also is a complete runtime, the simplest there is: [`Threads`] gives every task an OS thread and leaves the
 //! scheduling to the kernel.

@@ -3,6 +3,7 @@
 //! A test harness runs tests on threads of its own, and a process with other threads gets no report. So this is a program
 //! with a `main`: it runs each case in a child process, which is itself again, and looks at what became of it.
 
+use std::fs;
 use std::process::{Command, Output};
 use std::sync::Arc;
 use std::time::Duration;
@@ -122,13 +123,35 @@ fn main_is_named(output: &Output, said: &str) {
     assert!(said.contains("task 1 [channel receive]"), "{said}");
 }
 
+/// Called by another thread: returns when the runtime on the main thread has found nothing to do five times.
+///
+/// The kernel counts how often a thread has gone to sleep of its own will. A worker with nothing to do does so once for
+/// each time that it asks whether this is a deadlock. The first of the five may be from before all tasks waited, in the
+/// start of this thread for one, and during the last it may not have asked yet; that leaves three.
+fn when_the_runtime_has_wondered() {
+    const TIMES: u64 = 5;
+    let status = format!("/proc/self/task/{}/status", std::process::id());
+    let slept = || -> u64 {
+        let text = fs::read_to_string(&status).unwrap();
+        let count = text
+            .lines()
+            .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        count.unwrap().trim().parse().unwrap()
+    };
+    let before = slept();
+    while slept() < before + TIMES {
+        std::thread::yield_now();
+    }
+}
+
 fn after_the_last_thread() {
     let rt = RoundRobin::new();
     rt.run(|| {
         let (tx, rx) = bounded::<()>(0);
         // It has a sender, does not use it, and takes it along when it ends.
         drop(std::thread::spawn(move || {
-            std::thread::sleep(Duration::from_millis(60));
+            when_the_runtime_has_wondered();
+            println!("no report so far");
             std::mem::forget(tx);
         }));
         rx.recv().unwrap();
@@ -138,6 +161,8 @@ fn after_the_last_thread() {
 #[track_caller]
 fn is_reported_late(output: &Output, said: &str) {
     main_is_named(output, said);
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(printed, "no report so far\n", "{said}");
 }
 
 fn a_thread_will_send() {
@@ -145,8 +170,7 @@ fn a_thread_will_send() {
     rt.run(|| {
         let (tx, rx) = bounded::<()>(0);
         let thread = std::thread::spawn(move || {
-            // Long enough for the runtime to wonder; if it is not, the case is easier, and no less right.
-            std::thread::sleep(Duration::from_millis(100));
+            when_the_runtime_has_wondered();
             tx.send(()).unwrap();
         });
         rx.recv().unwrap();
@@ -160,6 +184,7 @@ fn a_sleeper() {
         let (tx, rx) = bounded::<()>(0);
         let rt2 = rt.clone();
         let sleeper = rt.spawn(move || {
+            // What is tested is that a timer counts as somebody who will come. It is due later than the runtime wonders.
             rt2.sleep(Duration::from_millis(100));
             tx.send(()).unwrap();
         });

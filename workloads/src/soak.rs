@@ -2,8 +2,9 @@
 //!
 //! Many tasks, each with a random script of its own: they start others and join them or let them go, hand values over
 //! channels of every kind, select with and without timeouts, sleep, take locks and permits, borrow from each other in
-//! scopes, and panic. Every effect is counted where it is caused and where it arrives, and at the end the two must agree:
-//! each task ended once, each value arrived once, each panic reached its joiner, each increment under a lock is there.
+//! scopes, and panic. Every effect is counted where it is caused and where it arrives, and at the end the two must
+//! agree: each task ended once, each value arrived once, each panic reached its joiner, each increment under a lock is
+//! there.
 //!
 //! The scripts come from one seed; the interleaving does not. So a seed that failed is worth running again, more than
 //! once, and no seed is proof.

@@ -1,10 +1,10 @@
 //! Channels: what tasks use to hand values, and the fact that something has happened, to each other.
 //!
-//! Two handles to one [`Channel`](core::Channel), counted on each side, and the vocabulary of crossbeam-channel, which
-//! Rust programmers know. The protocol is in `core.rs`, the clocks in `timed.rs`, the errors in `error.rs`.
+//! Two handles to one [`Channel`], counted on each side, and the vocabulary of crossbeam-channel, which Rust programmers
+//! know. The protocol is in `core.rs`, the clocks in `timed.rs`, the errors in `error.rs`.
 //!
-//! A blocking operation parks the calling *task*, through [`park`](crate::park), and so runs on every stage; a plain OS
-//! thread is as good as a task. Blocking operations allocate nothing.
+//! A blocking operation parks the calling *task*, through [`park`], and so runs on every stage; a plain OS thread is as
+//! good as a task. Blocking operations allocate nothing.
 
 pub(crate) mod core;
 pub(crate) mod error;
