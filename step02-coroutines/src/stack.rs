@@ -305,6 +305,7 @@ impl Label {
         unsafe { &*ptr::with_exposed_provenance(layout.top_of(base)) }
     }
 
+    // ANCHOR: label_write
     fn write(&self, task: u64, site: Option<&'static Location<'static>>) {
         // Relaxed: it is read on the same thread, by a signal handler that comes later. A handler on another thread, in
         // which a stray pointer hit this slot's guard, may see one half of it new and the other old, which only spoils
@@ -314,6 +315,7 @@ impl Label {
         // Release: pairs with the Acquire in `read`, for the one that sees the site to see the number.
         self.site.store(site, Release);
     }
+    // ANCHOR_END: label_write
 
     pub(crate) fn read(&self) -> Option<(u64, &'static Location<'static>)> {
         let site = self.site.load(Acquire);

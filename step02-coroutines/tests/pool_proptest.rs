@@ -34,6 +34,7 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
+// ANCHOR: model
 /// What the model knows of the pool.
 #[derive(Default)]
 struct Model {
@@ -62,6 +63,7 @@ impl Model {
         }
     }
 }
+// ANCHOR_END: model
 
 #[test]
 fn the_pool_gives_out_what_the_model_says() {

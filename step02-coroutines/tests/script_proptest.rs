@@ -14,6 +14,7 @@ use step02::{Coroutine, Region, Resumed, SlotLayout, StackPool, Suspender};
 #[path = "../../step01-threads/tests/common/seed.rs"]
 mod seed;
 
+// ANCHOR: script
 /// What a coroutine does next.
 #[derive(Clone, Debug)]
 enum Step {
@@ -35,6 +36,7 @@ enum Act {
     Resume(usize, u64),
     Drop(usize),
 }
+// ANCHOR_END: script
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![

@@ -16,7 +16,8 @@
 //! on the stack. A switch is declared as a call that destroys *every* register. Then the compiler saves what is live at
 //! this very place, mostly nothing, and we save only the three it does not let us declare: the stack pointer, the frame
 //! pointer, and the base register that LLVM reserves (rbx, x19). This is corosensei's way. Switches that are ordinary
-//! functions, such as Boost's or Go's `gosave`, save all callee-saved registers each time, because they cannot know.
+//! functions of C, such as Boost's, save all callee-saved registers each time, because they cannot know. (Go's saves
+//! three words: in its calling convention no register survives a call.)
 //!
 //! # Backtraces
 //!

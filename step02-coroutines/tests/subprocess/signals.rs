@@ -297,6 +297,7 @@ fn a_profilers_backtrace_ends_where_its_stack_ends() {
     child::run("backtrace_storm").is_done();
 }
 
+// ANCHOR: every_instruction
 /// The processor's trap flag raises SIGTRAP after every instruction: no moment is left out.
 #[cfg(target_arch = "x86_64")]
 fn backtrace_at_every_instruction() {
@@ -322,7 +323,6 @@ fn backtrace_at_every_instruction() {
     println!("judged {judged:?}");
 }
 
-// ANCHOR: every_instruction
 /// Bug 28: at each single instruction of resuming, suspending and ending, a backtrace stays on the stack that it began
 /// on, or ends at once.
 #[cfg(target_arch = "x86_64")]
