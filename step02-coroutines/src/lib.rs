@@ -25,6 +25,8 @@
 //! then `coroutine.rs` (resume, suspend, unwind), then `worker.rs` (the scheduler).
 
 pub mod arch;
+#[cfg(any(feature = "valgrind", feature = "asan"))]
+mod checkers;
 mod coroutine;
 mod deadlock;
 mod fatal;

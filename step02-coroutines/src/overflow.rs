@@ -91,6 +91,21 @@ impl Watch {
     }
 }
 
+/// The bounds of the stack that an address is in: its lowest usable byte, and its size.
+#[cfg(feature = "asan")]
+pub(crate) fn stack_of(address: usize) -> Option<(usize, usize)> {
+    entries().find_map(|entry| {
+        // Acquire: as in `find`.
+        let bytes = entry.bytes.load(Acquire);
+        let inside = address.wrapping_sub(entry.first.load(Relaxed)) < bytes;
+        inside.then(|| {
+            let (slot, guard) = (entry.slot.load(Relaxed), entry.guard.load(Relaxed));
+            let layout = SlotLayout::from_parts(slot, guard);
+            (layout.base_of(address) + guard, layout.usable())
+        })
+    })
+}
+
 // ANCHOR: find
 /// Called in the handler: no lock, no allocation.
 fn find(address: usize) -> Option<Report> {

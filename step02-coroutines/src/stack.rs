@@ -34,6 +34,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use step01::SpawnError;
 use step01::limits::{self, Request};
 
+#[cfg(feature = "valgrind")]
+use crate::checkers;
 use crate::guard::{self, BATCH, GuardKind};
 use crate::layout::{LABEL_BYTES, SlotLayout, page_size};
 use crate::overflow::{self, Watch};
@@ -65,6 +67,9 @@ struct Opened {
     /// Slots below this have a guard.
     guarded: usize,
     kind: GuardKind,
+    /// What valgrind calls the stacks that were handed out.
+    #[cfg(feature = "valgrind")]
+    names: Vec<usize>,
 }
 
 // SAFETY: the region is addresses and counts. The memory in the slots belongs to the `Stack`s.
@@ -141,6 +146,8 @@ impl Region {
                 used: 0,
                 guarded: 0,
                 kind,
+                #[cfg(feature = "valgrind")]
+                names: Vec::new(),
             }),
             returned: Mutex::new(Vec::new()),
             returned_count: AtomicUsize::new(0),
@@ -173,7 +180,13 @@ impl Region {
             self.guard_more(&mut opened)?;
         }
         opened.used += 1;
-        Ok(self.stack(opened.used - 1))
+        let stack = self.stack(opened.used - 1);
+        #[cfg(feature = "valgrind")]
+        opened.names.push(checkers::valgrind::register(
+            stack.bottom().addr(),
+            stack.top().addr() - 1,
+        ));
+        Ok(stack)
     }
     // ANCHOR_END: open
 
@@ -279,6 +292,16 @@ impl Drop for Region {
     fn drop(&mut self) {
         // First, so that the handler of faults does not look into what is no longer there.
         self.watch.end();
+        #[cfg(feature = "valgrind")]
+        for name in self
+            .opened
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
+            .names
+            .drain(..)
+        {
+            checkers::valgrind::deregister(name);
+        }
         // SAFETY: every `Stack` keeps its region alive, so nobody has any of it.
         unsafe { libc::munmap(self.mapping.as_ptr().cast(), self.mapped) };
     }

@@ -46,8 +46,10 @@
 //! and after. Who needs both keeps them with [`FloatControl::keep`].
 
 #[cfg(target_arch = "aarch64")]
+#[cfg_attr(feature = "asan", allow(unreachable_pub))]
 mod aarch64;
 #[cfg(target_arch = "x86_64")]
+#[cfg_attr(feature = "asan", allow(unreachable_pub))]
 mod x86_64;
 
 #[cfg(target_arch = "aarch64")]
@@ -64,7 +66,17 @@ compile_error!(
     "a suspended coroutine is dropped by unwinding its stack, which needs panic = \"unwind\""
 );
 
-pub use imp::{FloatControl, prepare, stack_pointer, switch};
+pub use imp::{FloatControl, stack_pointer};
+#[cfg(not(feature = "asan"))]
+pub use imp::{prepare, switch};
+
+#[cfg(feature = "asan")]
+pub use crate::checkers::asan::{prepare, switch};
+/// The two as they are, for those that replace them.
+#[cfg(feature = "asan")]
+pub(crate) mod plain {
+    pub(crate) use super::imp::{prepare, switch};
+}
 
 /// The first function on a new stack. It gets the argument that [`prepare`] was given and the word that the first
 /// [`switch`] carried, and must never return: there is nothing to return to.
