@@ -191,7 +191,6 @@ fn fill(rt: &RoundRobin, form: Form, budget: Duration) -> u64 {
     rounds
 }
 
-// ANCHOR: play
 /// What `ping` is driven by: it counts, looks at every answer, and takes the time from the first answer to the last.
 fn counting(
     rounds: u64,
@@ -248,7 +247,6 @@ fn play(rt: &RoundRobin, form: Form, rounds: u64) -> Result<Duration, String> {
         .try_recv()
         .map_err(|_| "ping has not come to its end")?
 }
-// ANCHOR_END: play
 
 /// What a parked task takes, in bytes: memory in use, and page tables.
 type Weight = (f64, f64);

@@ -24,7 +24,6 @@ where
 }
 // ANCHOR_END: ping
 
-// ANCHOR: pong
 /// Hears a number and says what `answer` makes of it, until that is nothing or the other one is gone.
 pub async fn pong<F>(mut answer: F, mut from: Receiver<u64>, to: Sender<u64>)
 where
@@ -37,4 +36,3 @@ where
         }
     }
 }
-// ANCHOR_END: pong

@@ -2,6 +2,10 @@
 //!
 //! Both parties are on one thread, so there is nothing to race. The task's half is dropped when the task ends, in whatever
 //! way. If it has left no result by then, the task was dropped before it was done, and the handle says so.
+//!
+//! The task's half is a future around the user's, and is written by hand. As an `async` block it would be one line, and every
+//! task would take three times the memory: such a block keeps the future that it was given, the local that it is moved
+//! to, and what is awaited, each in a place of its own (rust-lang/rust#62958).
 
 use std::cell::RefCell;
 use std::fmt::{self, Display};
@@ -53,9 +57,30 @@ impl<T> Drop for Alive<T> {
 }
 
 /// A future that leaves its result for the handle.
-pub(crate) fn finish_into<T>(
-    future: impl Future<Output = T>,
-) -> (impl Future<Output = ()>, JoinHandle<T>) {
+#[derive(Debug)]
+pub(crate) struct Finish<F: Future> {
+    future: F,
+    alive: Rc<Alive<F::Output>>,
+}
+
+impl<F: Future> Future for Finish<F> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        // SAFETY: nothing is moved out of it. `future` is pinned wherever the whole is: nobody moves it, there is no
+        // `Drop` that could, and the whole is `Unpin` only if the future is. `alive` is never pinned.
+        let (future, alive) = unsafe {
+            let this = self.get_unchecked_mut();
+            (Pin::new_unchecked(&mut this.future), &this.alive)
+        };
+        future.poll(cx).map(|value| {
+            alive.ending.borrow_mut().value = Some(value);
+        })
+    }
+}
+
+/// Puts a future around `future`, and makes the handle.
+pub(crate) fn finish_into<F: Future>(future: F) -> (Finish<F>, JoinHandle<F::Output>) {
     let ending = Rc::new(RefCell::new(Ending {
         value: None,
         waiting: None,
@@ -67,10 +92,7 @@ pub(crate) fn finish_into<T>(
         ending,
         alive: Rc::downgrade(&alive),
     };
-    let task = async move {
-        let value = future.await;
-        alive.ending.borrow_mut().value = Some(value);
-    };
+    let task = Finish { future, alive };
     (task, handle)
 }
 

@@ -87,7 +87,6 @@ pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
     (sender, Receiver { state })
 }
 
-// ANCHOR: futures
 /// A value on its way. Made by [`Sender::send`].
 #[derive(Debug)]
 #[must_use = "a future does nothing until it is awaited"]
@@ -207,7 +206,6 @@ impl<T> Future for Recv<'_, T> {
         Poll::Pending
     }
 }
-// ANCHOR_END: futures
 
 impl<T> State<T> {
     fn find(&self, number: u64) -> Option<usize> {

@@ -24,7 +24,6 @@ where
 }
 // ANCHOR_END: ping
 
-// ANCHOR: pong
 /// As [`crate::as_async::pong`], on step01's channels.
 pub fn pong<F>(mut answer: F, from: Receiver<u64>, to: Sender<u64>)
 where
@@ -37,4 +36,3 @@ where
         }
     }
 }
-// ANCHOR_END: pong
