@@ -143,9 +143,10 @@ fn a_small_run_prints_a_row_and_writes_what_it_found() {
     ];
     let done = run.run(&args).ended_with(0).says(&[
         "a function call",
-        "1 workload on 1 stage",
+        "1 workload on 2 stages",
         "Creation",
         "one OS thread per task",
+        "many tasks on one thread",
         "last.json",
     ]);
     assert_eq!(
@@ -195,9 +196,21 @@ fn a_small_run_prints_a_row_and_writes_what_it_found() {
         assert!(!machine[fact].as_str().expect(fact).is_empty(), "{fact}");
     }
 
+    let stages: Vec<(&Value, &Value)> = report["stages"]
+        .as_array()
+        .expect("columns")
+        .iter()
+        .map(|stage| (&stage["name"], &stage["kind"]))
+        .collect();
+    let stage = "stage".into();
+    assert_eq!(
+        stages,
+        [(&"step01".into(), &stage), (&"step02".into(), &stage)]
+    );
     let found = results(&report, "spawn_join");
+    assert!(found.iter().any(|result| result["stage"] == "step01"));
+    assert!(found.iter().any(|result| result["stage"] == "step02"));
     for result in &found {
-        assert_eq!(result["stage"], "step01");
         assert_eq!(result["status"], "ok");
         assert_eq!(result["reason"], Value::Null);
         assert_eq!(result["n"], 2);
@@ -222,6 +235,27 @@ fn a_small_run_prints_a_row_and_writes_what_it_found() {
         (&"ns_per_task".into(), &"ns".into())
     );
     assert!(headline["value"].as_f64().expect("a value") > 0.0);
+}
+
+#[test]
+fn a_part_that_a_stage_does_not_have_is_skipped_and_says_so() {
+    let run = Run::new();
+    run.run(&["--quick", "--reps", "1", "--workload", "raw_switch"])
+        .ended_with(0)
+        .says(&[
+            "skipped ¹",
+            "¹ step01, raw_switch: skipped: step01 has no coroutine",
+        ]);
+    let report = run.json("last.json");
+    let status = |stage: &str| {
+        let found = results(&report, "raw_switch");
+        let of_stage = found.into_iter().find(|result| result["stage"] == stage);
+        of_stage.expect("an entry for each stage")["status"].clone()
+    };
+    assert_eq!(
+        (status("step01"), status("step02")),
+        ("skipped".into(), "ok".into())
+    );
 }
 
 #[test]

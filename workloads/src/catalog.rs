@@ -23,6 +23,9 @@ pub enum Group {
     Program,
     /// One of the other rows, measured on request.
     Full,
+    /// Something that a runtime is made of, taken by itself. A stage that has it brings a measurement of its own, see
+    /// [`raw_switch`]. Measured on request, and beside peers.
+    Part,
 }
 
 /// How many workers a workload is made for, if the user does not say otherwise.
@@ -249,6 +252,18 @@ pub fn run<R: Runtime>(name: &str, rt: &R, params: &Params) -> Result<Outcome, S
     dispatch(info.name, rt, params)
 }
 
+/// Measures the workload `raw_switch` of one coroutine: `resume` resumes it with a number and returns the one that it
+/// suspends itself with, which must be the same. For whoever has coroutines, a stage or a peer; [`run`] skips this
+/// workload, since a runtime has no function to resume one. To be called from a plain OS thread, which is held on one core
+/// meanwhile.
+///
+/// # Errors
+///
+/// A message for the user: another number came back, or the thread could not be held on its core.
+pub fn raw_switch(params: &Params, resume: impl FnMut(u64) -> u64) -> Result<Outcome, String> {
+    measured::raw_switch::measure(params, resume)
+}
+
 /// The list: where an entry is, and the function that runs it.
 macro_rules! catalog {
     ($($module:ident :: $info:ident => $run:ident,)*) => {
@@ -287,4 +302,5 @@ catalog! {
     blocking::DECLARED => declared,
     blocking::UNDECLARED => undeclared,
     hogs::INFO => run,
+    raw_switch::INFO => run,
 }

@@ -8,6 +8,7 @@
 //! - [`programs`]: a web server, a data pipeline, concurrent calls
 //! - [`examples`]: the programs as something to watch; each stage's `examples/` call it
 //! - [`soak`]: everything at once, for a long time
+//! - [`repetition`]: what a process that runs one workload once has to do, whatever it measures
 //! - [`side`]: what must run beside the measured program and not in it: load clients and slow services
 //! - [`testing`]: the watchdog, and one test for each workload
 
@@ -17,6 +18,7 @@ pub mod examples;
 mod machine;
 mod measured;
 pub mod programs;
+pub mod repetition;
 pub mod side;
 pub mod soak;
 pub mod testing;

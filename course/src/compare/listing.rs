@@ -25,6 +25,10 @@ pub(crate) fn list(out: &mut impl Write, screen: &Screen) -> anyhow::Result<()> 
         (Group::Seed, "Workloads: the rows of the table"),
         (Group::Program, "Workloads: the three programs"),
         (Group::Full, "Workloads: only with --full, or by name"),
+        (
+            Group::Part,
+            "Parts of a runtime: only with --full or --peers, or by name",
+        ),
     ] {
         let mut infos = catalog::all()
             .iter()
@@ -110,6 +114,7 @@ fn settings(info: &Info) -> String {
     let part = match info.group {
         Group::Seed | Group::Program => "Part of the main job.",
         Group::Full => "Runs with `--full`, or when it is named.",
+        Group::Part => "Runs with `--full` or `--peers`, or when it is named.",
     };
     let seconds = match info.cost {
         cost if cost < 1.0 => "less than a second".to_owned(),

@@ -91,7 +91,7 @@ fn planned(args: &Args) -> Plan {
     let stage_wanted =
         |stage: &&Stage| args.stage.is_empty() || args.stage.iter().any(|name| name == stage.name);
     let workload_wanted = |info: &&Info| match args.workload.is_empty() {
-        true => args.full || info.group != Group::Full,
+        true => args.full || matches!(info.group, Group::Seed | Group::Program),
         false => args.workload.iter().any(|name| name == info.name),
     };
     Plan {

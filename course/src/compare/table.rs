@@ -72,6 +72,7 @@ impl Sheet<'_> {
             (Group::Seed, None),
             (Group::Program, Some("The three programs")),
             (Group::Full, Some("More workloads")),
+            (Group::Part, Some("Parts by themselves")),
         ] {
             let others = workloads.iter().any(|info| info.group != group);
             if let (Some(heading), Some(_), true) = (heading, in_group(group).next(), others) {
@@ -271,7 +272,7 @@ impl Sheet<'_> {
 fn label(info: &Info) -> String {
     match info.group {
         Group::Full => format!("{}: {}", info.title, info.headline().title),
-        Group::Seed | Group::Program => info.title.to_owned(),
+        Group::Seed | Group::Program | Group::Part => info.title.to_owned(),
     }
 }
 

@@ -60,7 +60,15 @@ fn a_child_without_a_result_costs_one_row() {
 #[test]
 fn a_child_that_hangs_is_ended_and_costs_one_row() {
     let run = Run::with_fault("hang:switch");
-    let args = ["--quick", "--timeout", "1", "--workload", "switch"];
+    let args = [
+        "--quick",
+        "--timeout",
+        "1",
+        "--stage",
+        "step01",
+        "--workload",
+        "switch",
+    ];
     run.run(&args)
         .ended_with(1)
         .says(&["failed ¹", "no result after 1 s"]);

@@ -10,6 +10,8 @@ fn guesses_are_asked_for_kept_and_judged() {
         "--quick",
         "--reps",
         "1",
+        "--stage",
+        "step01",
         "--workload",
         "spawn_join",
     ];
@@ -51,6 +53,36 @@ fn guesses_are_asked_for_kept_and_judged() {
 }
 
 #[test]
+fn a_second_stage_is_asked_about_by_itself_and_against_the_first() {
+    let run = Run::new();
+    let args = [
+        "--predict",
+        "--quick",
+        "--reps",
+        "1",
+        "--workload",
+        "spawn_join",
+    ];
+    // A thread, a coroutine, and the one against the other.
+    run.answer(&args, "e\na\na\n").ended_with(0).says(&[
+        "step01 [pass]:",
+        "step02 [pass]:",
+        "step02 against step01 [pass]:",
+        "How many times cheaper",
+        "Because a thread is a stack to map",
+        "Because a spawned task is a closure in a queue",
+        "Of 3:",
+    ]);
+    let guesses = run.json("predictions.json")["guesses"].clone();
+    let asked = |i: usize| (guesses[i]["stage"].clone(), guesses[i]["before"].clone());
+    assert_eq!(asked(1), ("step02".into(), serde_json::Value::Null));
+    assert_eq!(asked(2), ("step02".into(), "step01".into()));
+    // A coroutine is much cheaper than a thread on any machine, so the guess "hardly" cannot be right.
+    let verdict = guesses[2]["verdict"].as_str().expect("a verdict");
+    assert!(["wrong", "close"].contains(&verdict), "{verdict}");
+}
+
+#[test]
 fn passing_is_allowed() {
     let run = Run::new();
     let args = [
@@ -69,7 +101,14 @@ fn passing_is_allowed() {
 #[test]
 fn a_guess_about_a_row_that_failed_is_inconclusive() {
     let run = Run::with_fault("crash:spawn_join");
-    let args = ["--predict", "--quick", "--workload", "spawn_join"];
+    let args = [
+        "--predict",
+        "--quick",
+        "--stage",
+        "step01",
+        "--workload",
+        "spawn_join",
+    ];
     run.answer(&args, "b\n")
         .ended_with(1)
         .says(&["inconclusive: the process was ended by signal 11"]);

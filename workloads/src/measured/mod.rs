@@ -21,6 +21,7 @@ pub(crate) mod hogs;
 pub(crate) mod memory;
 pub(crate) mod ping_pong;
 pub(crate) mod pipeline;
+pub(crate) mod raw_switch;
 mod refusal;
 pub(crate) mod skynet;
 pub(crate) mod sleepers;
