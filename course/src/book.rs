@@ -4,11 +4,12 @@
 //! have to compile mdbook. It is served by the web server of `workloads::programs`, on `step01`'s threads.
 //!
 //! `--record` is for maintainers: it measures this machine and makes the book's numbers from what was found. `--regenerate`
-//! makes them anew from the recordings that are there. See `recorded.rs`.
+//! makes them anew from the recording that is there. See `recorded.rs`.
 
 mod drawings;
 pub mod recorded;
 mod rounded;
+mod run;
 
 use std::fs;
 use std::io::{ErrorKind, Write as _};
@@ -40,7 +41,7 @@ pub(crate) struct Args {
     #[arg(long, requires = "record")]
     quick: bool,
 
-    /// Make the numbers in the book anew from the recordings that are there (for maintainers)
+    /// Make the numbers in the book anew from the recording that is there (for maintainers)
     #[arg(long, conflicts_with_all = ["no_serve", "record"])]
     regenerate: bool,
 }
@@ -97,20 +98,18 @@ fn serve(pages: &Path, port: u16) -> anyhow::Result<()> {
     }
 }
 
-/// Measures each step that has recordings, in a process of its own, and keeps the results.
+/// Measures all stages and the peers in a process of its own, and keeps the results.
 fn record(recordings: &Path, quick: bool) -> anyhow::Result<()> {
-    for step in recorded::STEPS {
-        let file = recordings.join(format!("{step}.json"));
-        let mut args = vec!["compare", "--stage", step];
-        args.extend(quick.then_some("--quick"));
-        let mut course = Command::new(std::env::current_exe().context("cannot find this program")?);
-        let status = course.args(&args).arg("--json").arg(&file).status();
-        let status = status.context("cannot start this program")?;
-        ensure!(status.success(), "{step} was not measured: see above");
-        let text = fs::read_to_string(&file)?;
-        let command = format!("cargo course {} --json {step}.json", args.join(" "));
-        fs::write(&file, with_command(&text, &command)?)?;
-    }
+    let file = recordings.join(recorded::RUN);
+    let mut args = vec!["compare", "--peers"];
+    args.extend(quick.then_some("--quick"));
+    let mut course = Command::new(std::env::current_exe().context("cannot find this program")?);
+    let status = course.args(&args).arg("--json").arg(&file).status();
+    let status = status.context("cannot start this program")?;
+    ensure!(status.success(), "the stages were not measured: see above");
+    let text = fs::read_to_string(&file)?;
+    let command = format!("cargo course {} --json {}", args.join(" "), recorded::RUN);
+    fs::write(&file, with_command(&text, &command)?)?;
     Ok(())
 }
 
@@ -133,7 +132,7 @@ fn with_command(report: &str, command: &str) -> anyhow::Result<String> {
     Ok(text)
 }
 
-/// Writes what follows from the recordings.
+/// Writes what follows from the recording.
 fn regenerate(recordings: &Path) -> anyhow::Result<()> {
     for (name, text) in recorded::files(recordings)? {
         let file = recordings.join(name);

@@ -10,6 +10,7 @@ use step02::{Coroutine, Region, Resumed, RoundRobin, SlotLayout};
 use workloads::catalog::{self, Outcome, Params, StackWanted};
 
 /// One stage of the book.
+#[derive(Debug)]
 pub(crate) struct Stage {
     /// The package, the name on the command line and in the JSON file: `step01`.
     pub(crate) name: &'static str,

@@ -4,6 +4,8 @@
 
 #[path = "compare/faults.rs"]
 mod faults;
+#[path = "compare/peers.rs"]
+mod peers;
 #[path = "compare/predict.rs"]
 mod predict;
 #[path = "compare/run.rs"]

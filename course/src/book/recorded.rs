@@ -1,69 +1,33 @@
-//! From recorded measurements to what the pages include: numbers, tables, drawings.
+//! From a recorded run to what the pages include: numbers, tables, drawings.
 //!
-//! Nobody types a measured number into the book. `cargo course book --record` measures, and keeps what `compare --json`
-//! wrote as `book/src/recorded/STEP.json`. This file turns it into small files beside it, which are committed too, so
-//! that mdbook alone can build the book. A test generates them again and compares.
+//! Nobody types a measured number into the book. `cargo course book --record` measures all stages in one run, the peers
+//! beside them, and keeps what `compare --json` wrote as `book/src/recorded/run.json`. This file turns it into small files
+//! beside it, which are committed too, so that mdbook alone can build the book. A test generates them again and compares.
+//!
+//! One run, because a step is set against the one before, and a ratio of two runs is a ratio of two days.
 //!
 //! - `STEP-numbers.md`: every number that was measured, and a few that follow from them, each between two anchors, so that
 //!   a sentence can include it
-//! - `STEP-table.md`: the seed article's table
-//! - `STEP-cost.svg`, `STEP-times.svg`: two drawings to scale
+//! - `STEP-table.md`: the seed article's table; from the second step on with the step before instead of the article
+//! - `STEP-cost.svg`, `STEP-times.svg`, `STEP-gain.svg`: drawings to scale
 //!
 //! A sentence must stay true when the numbers change. So ratios are computed here, and what is rounded is rounded here.
 //! A number that a sentence needs and that was not measured is an error, not a gap.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context as _, bail};
-use serde::Deserialize;
+use anyhow::Context as _;
 use workloads::catalog::{self, Group};
 
 use super::drawings;
-use super::rounded::{count, quantity, times, two_digits};
+use super::rounded::{count, quantity, three_digits, times, two_digits};
+use super::run::{Machine, Measured, Report};
 
-/// The steps that have recordings.
-pub const STEPS: &[&str] = &["step01"];
+pub use super::run::RUN;
 
-/// What this file reads of a report of `compare --json`.
-#[derive(Debug, Deserialize)]
-struct Report {
-    schema: String,
-    date: String,
-    command: Vec<String>,
-    machine: Machine,
-    results: Vec<Measured>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Machine {
-    cpu: String,
-    cores: usize,
-    kernel: String,
-    memory: u64,
-    crossings: Vec<Crossing>,
-    function_call_ns: f64,
-    system_call_ns: f64,
-}
-
-#[derive(Debug, Deserialize)]
-struct Crossing {
-    ns: f64,
-}
-
-#[derive(Debug, Deserialize)]
-struct Measured {
-    stage: String,
-    workload: String,
-    metric: String,
-    unit: String,
-    headline: bool,
-    value: Option<f64>,
-    note: Option<String>,
-    status: String,
-    reason: Option<String>,
-}
+/// The steps that the book has numbers of, in its order.
+pub const STEPS: &[&str] = &["step01", "step02"];
 
 /// What a parked task takes, in bytes.
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +35,7 @@ pub(super) struct Weight {
     pub(super) reserved: f64,
     pub(super) resident: f64,
     pub(super) page_tables: f64,
-    /// What the kernel keeps beside the page tables: its own stack and its entry for a thread.
+    /// What the kernel keeps beside the page tables: its own stack and its entry for a thread. Zero where it keeps none.
     pub(super) kernel: f64,
 }
 
@@ -81,148 +45,179 @@ impl Weight {
     }
 }
 
-/// A step's recording.
-struct Recording {
-    step: &'static str,
-    report: Report,
+/// One step of the recorded run.
+#[derive(Clone, Copy)]
+struct Step<'a> {
+    run: &'a Report,
+    name: &'a str,
 }
 
 /// Every generated file of the folder `recorded`: its name and its text.
 ///
 /// # Errors
 ///
-/// A recording that is not there, is no report of `compare`, or lacks a number that a page includes.
+/// If the recording cannot be read, or lacks a number that the book needs.
 pub fn files(folder: &Path) -> anyhow::Result<Vec<(String, String)>> {
+    let run = Report::read(&folder.join(RUN))?;
     let mut files = Vec::new();
-    for step in STEPS {
-        let recording = Recording::read(folder, step)?;
-        let mut add = |name: &str, text: String| files.push((format!("{step}-{name}"), text));
-        add("numbers.md", recording.numbers()?);
-        add("table.md", recording.table()?);
-        add("cost.svg", drawings::cost(&recording.weight()?));
-        add("times.svg", drawings::times(&recording.times()?));
+    for (i, name) in STEPS.iter().enumerate() {
+        let step = Step { run: &run, name };
+        let mut add =
+            |name: &str, text: String| files.push((format!("{}-{name}", step.name), text));
+        match i.checked_sub(1) {
+            None => {
+                add("numbers.md", step.numbers()?.0);
+                add("table.md", step.table_beside_the_article()?);
+                add("cost.svg", drawings::cost(&step.weight()?));
+            }
+            Some(before) => {
+                let before = Step {
+                    run: &run,
+                    name: STEPS[before],
+                };
+                let mut numbers = step.numbers()?;
+                step.add_gains(before, &mut numbers)?;
+                step.add_raw_switch(&mut numbers)?;
+                add("numbers.md", numbers.0);
+                add("table.md", step.table_beside(before)?);
+                let weights = [
+                    ("a thread", before.weight()?),
+                    ("a coroutine", step.weight()?),
+                ];
+                add("cost.svg", drawings::costs(&weights));
+                add(
+                    "gain.svg",
+                    drawings::gains(before.name, name, &step.gains(before)?),
+                );
+            }
+        }
+        add("times.svg", drawings::times(&step.times()?));
     }
     Ok(files)
 }
 
-impl Recording {
-    fn read(folder: &Path, step: &'static str) -> anyhow::Result<Recording> {
-        let file = folder.join(format!("{step}.json"));
-        let text =
-            fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-        let report: Report = serde_json::from_str(&text)
-            .with_context(|| format!("{} is not what `compare --json` writes", file.display()))?;
-        if report.schema != "course.compare/1" {
-            bail!(
-                "{step}.json is of the form {:?}, which this does not know",
-                report.schema
-            );
-        }
-        Ok(Recording { step, report })
-    }
+/// A file of numbers that is being written: each between anchors of its name.
+struct Numbers(String);
 
-    fn results(&self) -> impl Iterator<Item = &Measured> {
-        self.report
+impl Numbers {
+    fn add(&mut self, name: &str, text: &str) {
+        // Writing to a String cannot fail.
+        let _ = write!(
+            self.0,
+            "<!-- ANCHOR: {name} -->\n{text}\n<!-- ANCHOR_END: {name} -->\n"
+        );
+    }
+}
+
+impl<'a> Step<'a> {
+    fn results(&self) -> impl Iterator<Item = &'a Measured> {
+        let name = self.name;
+        self.run
             .results
             .iter()
-            .filter(|result| result.stage == self.step)
+            .filter(move |result| result.stage == name)
     }
 
     fn value(&self, workload: &str, metric: &str) -> anyhow::Result<f64> {
-        let found = self
-            .results()
-            .find(|r| r.workload == workload && r.metric == metric);
-        let value = found.and_then(|result| result.value);
-        value.with_context(|| format!("{}.json has no value for {workload}, {metric}", self.step))
+        self.run.value(self.name, workload, metric)
+    }
+
+    fn headline(&self, workload: &str) -> Option<&'a Measured> {
+        self.results()
+            .find(|r| r.workload == workload && r.headline)
     }
 
     fn weight(&self) -> anyhow::Result<Weight> {
         let of = |metric| self.value("memory", metric);
+        let (resident, kernel) = (of("resident_per_task")?, of("kernel_per_task")?);
         Ok(Weight {
             reserved: of("reserved_per_task")?,
-            resident: of("resident_per_task")?,
+            resident,
             page_tables: of("page_tables_per_task")?,
-            kernel: of("kernel_per_task")?,
+            // Read off the whole machine. A thread's half in the kernel is larger than what it uses itself; a tenth of that
+            // is what other programs happened to do meanwhile.
+            kernel: if kernel > resident / 10.0 {
+                kernel
+            } else {
+                0.0
+            },
         })
     }
 
-    /// What a line of this machine costs to pass from core to core; the median of the pairs that were measured.
-    fn crossing(&self) -> Option<f64> {
-        let mut all: Vec<f64> = self.report.machine.crossings.iter().map(|c| c.ns).collect();
-        all.sort_by(f64::total_cmp);
-        all.get(all.len() / 2).copied()
+    /// What its tasks are, for a drawing.
+    fn tasks(&self) -> &'static str {
+        match self.name {
+            "step01" => "threads",
+            _ => "tasks",
+        }
     }
 
     /// The times of the ruler, from the shortest to the longest, each with what it is the time of.
-    fn times(&self) -> anyhow::Result<Vec<(&'static str, f64)>> {
-        let machine = &self.report.machine;
+    fn times(&self) -> anyhow::Result<Vec<(String, f64)>> {
+        let machine = &self.run.machine;
+        let tasks = self.tasks();
         let mut times = vec![
-            ("a function call", machine.function_call_ns),
-            ("a system call", machine.system_call_ns),
+            ("a function call".to_owned(), machine.function_call_ns),
+            ("a system call".to_owned(), machine.system_call_ns),
             (
-                "a switch between two threads",
+                format!("a switch between two {tasks}"),
                 self.value("switch", "ns_per_switch")?,
             ),
             (
-                "channel round trip, one core",
+                "channel round trip, one core".to_owned(),
                 self.value("ping_pong", "ns_per_round_trip")?,
             ),
             (
-                "channel round trip, all cores",
+                "channel round trip, all cores".to_owned(),
                 self.value("ping_pong_2", "ns_per_round_trip")?,
             ),
             (
-                "create a thread and join it",
+                format!("create a {} and join it", tasks.trim_end_matches('s')),
                 self.value("spawn_join", "ns_per_task")?,
             ),
         ];
-        times.extend(self.crossing().map(|ns| ("a cache line, core to core", ns)));
+        let raw = self.headline("raw_switch").and_then(|raw| raw.value);
+        times.extend(raw.map(|ns| ("a resume or a suspend, alone".to_owned(), ns)));
+        let crossing = self.run.crossing();
+        times.extend(crossing.map(|ns| ("a cache line, core to core".to_owned(), ns)));
         times.sort_by(|a, b| a.1.total_cmp(&b.1));
         Ok(times)
     }
 
-    /// The numbers, each between anchors of its name.
-    fn numbers(&self) -> anyhow::Result<String> {
-        let mut out = format!(
-            "<!-- Generated from {}.json by `cargo course book --regenerate`: do not edit. -->\n",
-            self.step
-        );
-        let mut add = |name: &str, text: &str| {
-            // Writing to a String cannot fail.
-            let _ = write!(
-                out,
-                "<!-- ANCHOR: {name} -->\n{text}\n<!-- ANCHOR_END: {name} -->\n"
-            );
-        };
-        let machine = &self.report.machine;
+    /// The numbers of this step by itself.
+    fn numbers(&self) -> anyhow::Result<Numbers> {
+        let mut out = Numbers(format!(
+            "<!-- Generated from {RUN} by `cargo course book --regenerate`: do not edit. -->\n"
+        ));
+        let machine = &self.run.machine;
         let memory = quantity(machine.memory as f64, "bytes");
-        let date = self.report.date.split('T').next().unwrap_or_default();
+        let date = self.run.date.split('T').next().unwrap_or_default();
         let Machine {
             cpu, cores, kernel, ..
         } = machine;
-        add(
+        out.add(
             "machine",
             &format!("{cores} cores of {cpu}, {memory} of memory, {kernel}, on {date}"),
         );
-        add("command", &self.report.command.join(" "));
-        add("function_call", &quantity(machine.function_call_ns, "ns"));
-        add("system_call", &quantity(machine.system_call_ns, "ns"));
-        if let Some(ns) = self.crossing() {
-            add("crossing", &quantity(ns, "ns"));
+        out.add("command", &self.run.command.join(" "));
+        out.add("function_call", &quantity(machine.function_call_ns, "ns"));
+        out.add("system_call", &quantity(machine.system_call_ns, "ns"));
+        if let Some(ns) = self.run.crossing() {
+            out.add("crossing", &quantity(ns, "ns"));
         }
         for result in self.results() {
             let name = format!("{}-{}", result.workload, result.metric);
             match (result.value, &result.reason) {
-                (Some(value), _) => add(&name, &quantity(value, &result.unit)),
+                (Some(value), _) => out.add(&name, &quantity(value, &result.unit)),
                 (None, reason) => {
-                    add(
+                    out.add(
                         &name,
                         &format!("({}: {})", result.status, reason.as_deref().unwrap_or("?")),
                     );
                 }
             }
             if let Some(note) = &result.note {
-                add(&format!("{name}-note"), note);
+                out.add(&format!("{name}-note"), note);
             }
         }
 
@@ -230,22 +225,26 @@ impl Recording {
         let switch = self.value("switch", "ns_per_switch")?;
         let trip = self.value("ping_pong", "ns_per_round_trip")?;
         let far = self.value("ping_pong_2", "ns_per_round_trip")?;
-        add(
+        out.add(
             "spawn_join_over_call",
             &times(spawn / machine.function_call_ns),
         );
-        add("spawn_join_over_switch", &times(spawn / switch));
-        add("spawn_join_per_second", &count(two_digits(1e9 / spawn)));
-        add(
+        out.add("spawn_join_over_switch", &times(spawn / switch));
+        out.add("spawn_join_per_second", &count(two_digits(1e9 / spawn)));
+        out.add(
             "switch_over_call",
             &times(switch / machine.function_call_ns),
         );
-        add(
+        out.add(
             "switch_over_system_call",
             &times(switch / machine.system_call_ns),
         );
-        add("ping_pong_over_switch", &times(trip / switch));
-        add("ping_pong_2_over_ping_pong", &times(far / trip));
+        out.add(
+            "system_call_over_switch",
+            &times(machine.system_call_ns / switch),
+        );
+        out.add("ping_pong_over_switch", &times(trip / switch));
+        out.add("ping_pong_2_over_ping_pong", &times(far / trip));
         let nature = if far > 1.3 * trip {
             "longer"
         } else if far < trip / 1.3 {
@@ -253,67 +252,186 @@ impl Recording {
         } else {
             "about as long"
         };
-        add("ping_pong_2_nature", nature);
-
-        let weight = self.weight()?;
-        let total = weight.in_memory();
-        add("memory_kernel", &quantity(weight.kernel, "bytes"));
-        add("memory_total", &quantity(total, "bytes"));
-        add("memory_total_10k", &quantity(total * 1e4, "bytes"));
-        add("memory_total_1m", &quantity(total * 1e6, "bytes"));
-        add(
-            "memory_resident_10k",
-            &quantity(weight.resident * 1e4, "bytes"),
-        );
-        add(
-            "memory_reserved_10k",
-            &quantity(weight.reserved * 1e4, "bytes"),
-        );
-        add(
-            "memory_reserved_over_total",
-            &times(weight.reserved / total),
-        );
+        out.add("ping_pong_2_nature", nature);
+        self.add_weight(&mut out)?;
         Ok(out)
     }
 
-    /// The seed article's table, as Markdown.
-    fn table(&self) -> anyhow::Result<String> {
+    fn add_weight(&self, out: &mut Numbers) -> anyhow::Result<()> {
+        let weight = self.weight()?;
+        let total = weight.in_memory();
+        let bytes = |value| quantity(value, "bytes");
+        out.add("memory_kernel", &bytes(weight.kernel));
+        out.add("memory_total", &bytes(total));
+        out.add("memory_total_10k", &bytes(total * 1e4));
+        out.add("memory_total_1m", &bytes(total * 1e6));
+        out.add("memory_resident_10k", &bytes(weight.resident * 1e4));
+        out.add("memory_reserved_10k", &bytes(weight.reserved * 1e4));
+        out.add(
+            "memory_reserved_over_total",
+            &times(weight.reserved / total),
+        );
+        out.add(
+            "memory_resident_bytes",
+            &count(three_digits(weight.resident)),
+        );
+        out.add(
+            "memory_page_tables_bytes",
+            &count(three_digits(weight.page_tables)),
+        );
+        Ok(())
+    }
+
+    /// What this step has gained on the one before, and what it has lost.
+    fn add_gains(&self, before: Step<'_>, out: &mut Numbers) -> anyhow::Result<()> {
+        let over = |workload, metric| -> anyhow::Result<f64> {
+            Ok(before.value(workload, metric)? / self.value(workload, metric)?)
+        };
+        let trip = "ns_per_round_trip";
+        out.add(
+            "spawn_join_gain",
+            &times(over("spawn_join", "ns_per_task")?),
+        );
+        out.add("switch_gain", &times(over("switch", "ns_per_switch")?));
+        out.add("ping_pong_gain", &times(over("ping_pong", trip)?));
+        out.add("ping_pong_2_gain", &times(over("ping_pong_2", trip)?));
+        let (old, new) = (before.weight()?, self.weight()?);
+        out.add("memory_gain", &times(old.in_memory() / new.in_memory()));
+        out.add("memory_resident_gain", &times(old.resident / new.resident));
+        out.add("alive_gain", &times(1.0 / over("alive", "tasks")?));
+        out.add(
+            "blocked_loss",
+            &times(1.0 / over("blocked", "heartbeat_p99_ms")?),
+        );
+        Ok(())
+    }
+
+    /// The coroutine beside that of the peer.
+    fn add_raw_switch(&self, out: &mut Numbers) -> anyhow::Result<()> {
+        let (workload, metric) = ("raw_switch", "ns_per_switch");
+        let ours = self.value(workload, metric)?;
+        let theirs = self.run.value(PEER, workload, metric)?;
+        out.add(
+            "switch_over_raw",
+            &times(self.value("switch", "ns_per_switch")? / ours),
+        );
+        out.add("raw_switch_corosensei", &quantity(theirs, "ns"));
+        out.add("raw_switch_over_corosensei", &times(ours / theirs));
+        out.add(
+            "raw_switch_over_call",
+            &times(ours / self.run.machine.function_call_ns),
+        );
+        let version = self.run.column(PEER)?.version.as_deref();
+        out.add(
+            "corosensei_version",
+            version.with_context(|| format!("{RUN} does not say which {PEER} was measured"))?,
+        );
+        Ok(())
+    }
+
+    /// What the drawing of the gains shows: each with its time before and its time now, in nanoseconds.
+    fn gains(&self, before: Step<'_>) -> anyhow::Result<Vec<(&'static str, f64, f64)>> {
+        let mut gains = Vec::new();
+        for (what, workload, metric, ns) in GAINS {
+            let of = |step: &Step<'_>| anyhow::Ok(step.value(workload, metric)? * ns);
+            gains.push((*what, of(&before)?, of(self)?));
+        }
+        Ok(gains)
+    }
+
+    /// The rows of the table that the book shows.
+    fn rows(&self) -> impl Iterator<Item = &'static catalog::Info> {
+        let shown = |info: &&catalog::Info| matches!(info.group, Group::Seed | Group::Program);
+        catalog::all().iter().filter(shown)
+    }
+
+    fn cell(&self, info: &catalog::Info) -> anyhow::Result<Option<String>> {
+        let Some(result) = self.headline(info.name) else {
+            return Ok(None);
+        };
+        let reason = result.reason.as_deref().unwrap_or("no reason was given");
+        Ok(Some(match (info.name, result.value) {
+            ("memory", Some(_)) => {
+                let bytes = |bytes| quantity(bytes, "bytes");
+                let weight = self.weight()?;
+                let (used, tables) = (bytes(weight.resident), bytes(weight.page_tables));
+                let kernel = match weight.kernel {
+                    0.0 => String::new(),
+                    kernel => format!(", {} in the kernel", bytes(kernel)),
+                };
+                let reserved = bytes(weight.reserved);
+                format!("{used} in use, {tables} of page tables{kernel} ({reserved} reserved)")
+            }
+            ("blocked", Some(value)) => format!("{} late", quantity(value, &result.unit)),
+            (_, Some(value)) if info.group == Group::Program => {
+                format!("✓ {}", quantity(value, &result.unit))
+            }
+            (_, Some(value)) => quantity(value, &result.unit),
+            (_, None) => format!("{}: {reason}", result.status),
+        }))
+    }
+
+    /// The seed article's table, as Markdown, with its own words beside the numbers.
+    fn table_beside_the_article(&self) -> anyhow::Result<String> {
         let mut out = String::from("| | the article, on threads | measured |\n|---|---|---|\n");
         out.push_str("| Management | the operating system | the kernel |\n");
-        for info in catalog::all() {
-            let headline = self
-                .results()
-                .find(|r| r.workload == info.name && r.headline);
-            let Some(result) = headline.filter(|_| info.group != Group::Full) else {
+        for info in self.rows() {
+            let Some(cell) = self.cell(info)? else {
                 continue;
             };
             let article = ARTICLE.iter().find(|(name, _)| *name == info.name);
             let article = article.map_or("", |(_, words)| words);
-            let reason = result.reason.as_deref().unwrap_or("no reason was given");
-            let cell = match (info.name, result.value) {
-                ("memory", Some(_)) => {
-                    let bytes = |bytes| quantity(bytes, "bytes");
-                    let weight = self.weight()?;
-                    format!(
-                        "{} in use, {} of page tables, {} in the kernel ({} reserved)",
-                        bytes(weight.resident),
-                        bytes(weight.page_tables),
-                        bytes(weight.kernel),
-                        bytes(weight.reserved),
-                    )
-                }
-                ("blocked", Some(value)) => format!("{} late", quantity(value, &result.unit)),
-                (_, Some(value)) if info.group == Group::Program => {
-                    format!("✓ {}", quantity(value, &result.unit))
-                }
-                (_, Some(value)) => quantity(value, &result.unit),
-                (_, None) => format!("{}: {reason}", result.status),
-            };
             let _ = writeln!(out, "| {} | {article} | {cell} |", info.title);
         }
         Ok(out)
     }
+
+    /// The same table with the step before in the place of the article.
+    fn table_beside(&self, before: Step<'_>) -> anyhow::Result<String> {
+        let columns = [before.run.column(before.name)?, self.run.column(self.name)?];
+        let mut out = String::from("|");
+        for column in columns {
+            let _ = write!(out, " | {}: {}", column.name, column.title);
+        }
+        out.push_str(" |\n|---|---|---|\n| Management");
+        for column in columns {
+            let _ = write!(out, " | {}", column.management);
+        }
+        out.push_str(" |\n");
+        for info in self.rows() {
+            if let (Some(old), Some(new)) = (before.cell(info)?, self.cell(info)?) {
+                let _ = writeln!(out, "| {} | {old} | {new} |", info.title);
+            }
+        }
+        Ok(out)
+    }
 }
+
+/// The peer that the raw switch is set beside.
+const PEER: &str = "corosensei";
+
+/// What is drawn from step to step: what it is, the workload, the metric, and how many nanoseconds its unit has.
+const GAINS: &[(&str, &str, &str, f64)] = &[
+    (
+        "create a task and join it",
+        "spawn_join",
+        "ns_per_task",
+        1.0,
+    ),
+    ("a switch between two tasks", "switch", "ns_per_switch", 1.0),
+    (
+        "a channel round trip",
+        "ping_pong",
+        "ns_per_round_trip",
+        1.0,
+    ),
+    (
+        "how late, if others block",
+        "blocked",
+        "heartbeat_p99_ms",
+        1e6,
+    ),
+];
 
 /// What the article says about threads.
 const ARTICLE: &[(&str, &str)] = &[

@@ -30,10 +30,19 @@ pub(super) fn quantity(value: f64, unit: &str) -> String {
 
 /// Rounds to two significant digits: nobody should believe the third.
 pub(super) fn two_digits(value: f64) -> f64 {
+    significant(value, 2)
+}
+
+/// Rounds to three significant digits, for what is counted in bytes and differs by a few of them from run to run.
+pub(super) fn three_digits(value: f64) -> f64 {
+    significant(value, 3)
+}
+
+fn significant(value: f64, digits: i32) -> f64 {
     if value <= 0.0 {
         return 0.0;
     }
-    let step = 10f64.powi(value.log10().floor() as i32 - 1);
+    let step = 10f64.powi(value.log10().floor() as i32 + 1 - digits);
     (value / step).round() * step
 }
 
@@ -91,5 +100,7 @@ mod tests {
         assert_eq!(times(36_412.0), "36,000");
         assert_eq!(times(13.6), "14");
         assert_eq!(times(2.31), "2.3");
+        assert_eq!(count(three_digits(4_237.4)), "4,240");
+        assert_eq!(count(three_digits(128.6)), "129");
     }
 }

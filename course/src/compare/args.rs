@@ -32,12 +32,14 @@ Examples:
   cargo course compare --explain spawn_join         what one workload times and checks
   cargo course compare --workload switch --reps 20  one row, measured with patience
   cargo course compare --full --json all.json       every workload at full size, results to a file
+  cargo course compare --peers                      the stages beside what others have made
 
 One repetition in this process, for a profiler or a debugger:
   perf record target/release/course repetition --stage step01 --workload spawn_join
 
 Files: the results of the last run are kept in target/course/last.json, the guesses in target/course/predictions.json. \
-The environment variable COURSE_DIR names another folder for both.
+The environment variable COURSE_DIR names another folder for both; COURSE_PEERS names a program that measures the \
+peers, where it is not to be built.
 
 Exit status: 0 if every row was measured or skipped for a stated reason, 1 if a row failed, 2 if the command line was \
 not understood.";
@@ -68,6 +70,13 @@ pub(crate) struct Args {
     /// Measure every workload at full size, however long it takes
     #[arg(long, help_heading = MEASURE)]
     pub(crate) full: bool,
+
+    /// Measure peers beside the stages: the same workloads in what others have made
+    ///
+    /// They are a package of their own, which is built for this. So the first time takes longer, and needs the package
+    /// registry. Where it cannot be built the stages are measured without them.
+    #[arg(long, help_heading = MEASURE)]
+    pub(crate) peers: bool,
 
     /// Give the runtimes this many workers instead of one per core
     ///

@@ -9,12 +9,12 @@ use super::plan::Plan;
 use super::repetition;
 use super::results::{Direction, Measurement, Status};
 use super::stats::Summary;
-use crate::stages::Stage;
+use super::who::Who;
 
 /// One cell of the table while it is being measured.
 pub(crate) struct Cell {
     /// The column.
-    pub(crate) stage: &'static Stage,
+    pub(crate) who: Who,
     /// What each repetition reported.
     pub(crate) reps: Vec<Vec<Sample>>,
     /// How long each took, also those that failed.
@@ -23,21 +23,21 @@ pub(crate) struct Cell {
     pub(crate) end: Option<(Status, String)>,
 }
 
-/// A row: one workload on all stages.
+/// A row: one workload, on all who take part in it.
 pub(crate) struct Row {
     /// The workload.
     pub(crate) info: &'static Info,
     /// How many repetitions there should be.
     pub(crate) wanted: u32,
-    /// One for each stage.
+    /// One for each who takes part, the stages first.
     pub(crate) cells: Vec<Cell>,
 }
 
 impl Cell {
     /// Nothing is known yet.
-    pub(crate) fn new(stage: &'static Stage) -> Cell {
+    pub(crate) fn new(who: Who) -> Cell {
         Cell {
-            stage,
+            who,
             reps: Vec::new(),
             took: Vec::new(),
             end: None,
@@ -97,7 +97,7 @@ fn check(info: &Info, samples: &[Sample]) -> Result<(), String> {
 }
 
 impl Row {
-    /// What is written down about this row: an entry for each stage and metric, whatever happened.
+    /// What is written down about this row: an entry for each column and metric, whatever happened.
     pub(crate) fn measurements(&self, plan: &Plan) -> Vec<Measurement> {
         let of_cell = |cell: &Cell| -> Vec<Measurement> {
             let entry = |metric| self.measurement(plan, cell, metric);
@@ -122,7 +122,7 @@ impl Row {
             ),
         };
         Measurement {
-            stage: cell.stage.name.to_owned(),
+            stage: cell.who.name().to_owned(),
             workload: self.info.name.to_owned(),
             metric: metric.name.to_owned(),
             title: metric.title.to_owned(),

@@ -16,8 +16,10 @@ use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use workloads::catalog::{Outcome, Sample};
+use workloads::repetition::Message;
 
-use super::repetition::{self, Message};
+use super::repetition;
+use super::who::Who;
 
 /// How a repetition ended.
 #[derive(Debug)]
@@ -37,17 +39,18 @@ const KEEP: usize = 1 << 20;
 
 /// Runs one repetition in a child process and waits until it has ended, or kills it after `timeout`. Calls `tick` every
 /// now and then.
-pub(crate) fn run(args: &repetition::Args, timeout: Duration, tick: impl FnMut()) -> Ended {
-    let mut command = match std::env::current_exe() {
-        Ok(exe) => Command::new(exe),
+pub(crate) fn run(
+    who: Who,
+    args: &repetition::Args,
+    timeout: Duration,
+    tick: impl FnMut(),
+) -> Ended {
+    let mut command = match who.command(args) {
+        Ok(command) => command,
         Err(error) => {
             return Ended::Failed(format!("cannot find this program's own file: {error}"));
         }
     };
-    command.arg("repetition");
-    command.args(["--stage", &args.stage, "--workload", &args.workload]);
-    command.args(["--size", args.size.word()]);
-    command.args(["--workers", &args.workers.to_string()]);
     match watch(&mut command, timeout, tick) {
         Ok(exit) => exit.judge(timeout),
         Err(error) => Ended::Failed(format!("cannot start a child process: {error}")),

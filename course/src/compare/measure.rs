@@ -2,8 +2,8 @@
 //!
 //! Repetitions are taken in rounds. The first round visits every cell of the table, so that no row is ever cut. Each
 //! further round visits the rows that still want a repetition and whose usual time fits into what is left of the
-//! budget; a row is visited on all its stages or on none. Within a row the stages take turns, and a row's repetitions
-//! lie as far apart as the run is long: a slow minute of the machine touches every stage and one repetition of each.
+//! budget; a row is visited in all its columns or in none. Within a row the columns take turns, stages and peers alike, and a row's repetitions
+//! lie as far apart as the run is long: a slow minute of the machine touches every column and one repetition of each.
 //!
 //! Rejected: all repetitions of a row at once, which is kinder to caches and lets one busy moment spoil a whole row;
 //! and fixed numbers of repetitions, which on a slow machine break the promise of two minutes.
@@ -18,13 +18,14 @@ use super::plan::Plan;
 use super::progress::Progress;
 use super::repetition::{self, Scale};
 use super::results::{Measurement, Status};
-use crate::stages::Stage;
+use super::who::Who;
 
 /// Where repetitions are made, and the clock by which they are budgeted.
 trait Laboratory {
     /// Makes one repetition; calls `tick` now and then.
     fn repeat(
         &mut self,
+        who: Who,
         args: &repetition::Args,
         timeout: Duration,
         tick: &mut dyn FnMut(),
@@ -41,11 +42,12 @@ struct Children {
 impl Laboratory for Children {
     fn repeat(
         &mut self,
+        who: Who,
         args: &repetition::Args,
         timeout: Duration,
         tick: &mut dyn FnMut(),
     ) -> Ended {
-        child::run(args, timeout, tick)
+        child::run(who, args, timeout, tick)
     }
 
     fn elapsed(&self) -> Duration {
@@ -65,11 +67,10 @@ pub(crate) fn measure(plan: &Plan, progress: &mut Progress) -> Vec<Measurement> 
 
 /// Makes the warm-up and all rounds.
 fn run(plan: &Plan, laboratory: impl Laboratory, progress: &mut Progress) -> Vec<Row> {
-    let cells = || plan.stages.iter().map(|stage| Cell::new(stage)).collect();
     let row = |info: &&'static Info| Row {
         info,
         wanted: plan.reps(info),
-        cells: cells(),
+        cells: plan.who(info).map(Cell::new).collect(),
     };
     let mut run = Run {
         plan,
@@ -81,8 +82,8 @@ fn run(plan: &Plan, laboratory: impl Laboratory, progress: &mut Progress) -> Vec
     for round in 0..rounds {
         for row in 0..run.rows.len() {
             if run.wants(row, round) {
-                for stage in 0..plan.stages.len() {
-                    run.repeat(row, stage, progress);
+                for column in 0..run.rows[row].cells.len() {
+                    run.repeat(row, column, progress);
                 }
             }
         }
@@ -97,24 +98,29 @@ struct Run<'a, L> {
 }
 
 impl<L: Laboratory> Run<'_, L> {
-    /// One repetition of the first row on each stage that does not count. It brings the program into memory and the
-    /// cores out of their sleep.
+    /// One repetition in each column, of the first row that it has, which does not count. It brings the programs into
+    /// memory and the cores out of their sleep.
     fn warm_up(&mut self, progress: &mut Progress) {
-        let Some(row) = self.rows.first_mut() else {
-            return;
-        };
-        for cell in &mut row.cells {
-            let args = repetition::Args {
-                size: Scale::Test,
-                ..request(self.plan, row.info, cell.stage)
-            };
-            progress.begin(format!("{} warming up", cell.stage.name), Duration::ZERO);
-            let timeout = self.plan.timeout(row.info);
-            let ended = self
-                .laboratory
-                .repeat(&args, timeout, &mut || progress.tick());
-            if let Ended::Failed(reason) = ended {
-                cell.end = Some((Status::Failed, reason));
+        let mut warm = Vec::new();
+        for row in &mut self.rows {
+            for cell in &mut row.cells {
+                let name = cell.who.name();
+                if warm.contains(&name) {
+                    continue;
+                }
+                warm.push(name);
+                let args = repetition::Args {
+                    size: Scale::Test,
+                    ..request(self.plan, row.info, cell.who)
+                };
+                progress.begin(format!("{name} warming up"), Duration::ZERO);
+                let timeout = self.plan.timeout(row.info);
+                let ended = self
+                    .laboratory
+                    .repeat(cell.who, &args, timeout, &mut || progress.tick());
+                if let Ended::Failed(reason) = ended {
+                    cell.end = Some((Status::Failed, reason));
+                }
             }
         }
     }
@@ -133,23 +139,24 @@ impl<L: Laboratory> Run<'_, L> {
         round == 0 || self.laboratory.elapsed() + usual <= budget
     }
 
-    fn repeat(&mut self, row: usize, stage: usize, progress: &mut Progress) {
+    fn repeat(&mut self, row: usize, column: usize, progress: &mut Progress) {
         let (info, wanted) = (self.rows[row].info, self.rows[row].wanted);
-        let cell = &self.rows[row].cells[stage];
+        let cell = &self.rows[row].cells[column];
         if cell.end.is_some() {
             return;
         }
         let number = cell.reps.len() + 1;
-        let what = format!("{} {}, {number} of {wanted}", cell.stage.name, info.name);
+        let who = cell.who;
+        let what = format!("{} {}, {number} of {wanted}", who.name(), info.name);
         progress.begin(what, self.rest());
-        let args = request(self.plan, info, cell.stage);
+        let args = request(self.plan, info, who);
         let start = self.laboratory.elapsed();
         let timeout = self.plan.timeout(info);
         let ended = self
             .laboratory
-            .repeat(&args, timeout, &mut || progress.tick());
+            .repeat(who, &args, timeout, &mut || progress.tick());
         let took = self.laboratory.elapsed() - start;
-        self.rows[row].cells[stage].take(info, ended, took);
+        self.rows[row].cells[column].take(info, ended, took);
     }
 
     /// About how long everything that is still to be done will take.
@@ -170,9 +177,9 @@ impl<L: Laboratory> Run<'_, L> {
     }
 }
 
-fn request(plan: &Plan, info: &Info, stage: &Stage) -> repetition::Args {
+fn request(plan: &Plan, info: &Info, who: Who) -> repetition::Args {
     repetition::Args {
-        stage: stage.name.to_owned(),
+        stage: who.name().to_owned(),
         workload: info.name.to_owned(),
         size: plan.scale,
         workers: plan.workers,
@@ -205,7 +212,13 @@ mod tests {
     }
 
     impl Laboratory for Fake {
-        fn repeat(&mut self, args: &repetition::Args, _: Duration, _: &mut dyn FnMut()) -> Ended {
+        fn repeat(
+            &mut self,
+            _: Who,
+            args: &repetition::Args,
+            _: Duration,
+            _: &mut dyn FnMut(),
+        ) -> Ended {
             let info = catalog::find(&args.workload).unwrap();
             if args.size == Scale::Test {
                 return Ended::Measured(Vec::new());
@@ -243,6 +256,7 @@ mod tests {
         let workloads = workloads.iter().map(|name| catalog::find(name).unwrap());
         Plan {
             stages: vec![&stages::all()[0]; stages],
+            peers: Vec::new(),
             workloads: workloads.collect(),
             scale: Scale::Default,
             workers: 2,

@@ -1,7 +1,7 @@
 //! `course compare`: measures the stages on this machine and prints them side by side.
 //!
 //! The order of things: what was asked for ([`args`], [`plan`]), the machine ([`machine`], [`yardsticks`]), the
-//! measuring ([`measure`] decides what runs next, [`child`] runs it in a process of its own, [`repetition`] is that
+//! measuring ([`who`] takes part, [`peers`] among them, [`measure`] decides what runs next, [`child`] runs it in a process of its own, [`repetition`] is that
 //! process, [`cell`] keeps what came out), and what is shown: [`table`], [`story`], and with `--predict` the guesses
 //! ([`predict`]). All of them work on the types of [`results`], which is also what the JSON file holds.
 
@@ -13,6 +13,7 @@ mod listing;
 mod machine;
 mod measure;
 mod noise;
+mod peers;
 mod plan;
 mod predict;
 mod progress;
@@ -24,6 +25,7 @@ mod stats;
 mod story;
 mod table;
 mod units;
+mod who;
 mod yardsticks;
 
 use std::fs::{self, File};
@@ -40,8 +42,9 @@ use machine::{CpuTime, Machine};
 use plan::Plan;
 use progress::Progress;
 use repetition::Scale;
-use results::{Column, Kind, Report, Settings};
+use results::{Report, Settings};
 use screen::Screen;
+use who::Who;
 
 use crate::stages::{self, Stage};
 
@@ -91,11 +94,16 @@ fn planned(args: &Args) -> Plan {
     let stage_wanted =
         |stage: &&Stage| args.stage.is_empty() || args.stage.iter().any(|name| name == stage.name);
     let workload_wanted = |info: &&Info| match args.workload.is_empty() {
-        true => args.full || matches!(info.group, Group::Seed | Group::Program),
+        true => match info.group {
+            Group::Seed | Group::Program => true,
+            Group::Full => args.full,
+            Group::Part => args.full || args.peers,
+        },
         false => args.workload.iter().any(|name| name == info.name),
     };
     Plan {
         stages: stages::all().iter().filter(stage_wanted).collect(),
+        peers: Vec::new(),
         workloads: catalog::all().iter().filter(workload_wanted).collect(),
         scale,
         workers: args.workers.map_or_else(args::cores, usize::from),
@@ -108,7 +116,7 @@ fn planned(args: &Args) -> Plan {
 }
 
 fn compare(args: &Args, out: &mut impl Write, screen: &Screen) -> anyhow::Result<ExitCode> {
-    let plan = planned(args);
+    let mut plan = planned(args);
     if let Some(file) = &args.json {
         // Before measuring for minutes, not after.
         can_be_written(file)?;
@@ -118,8 +126,16 @@ fn compare(args: &Args, out: &mut impl Write, screen: &Screen) -> anyhow::Result
         false => None,
     };
 
+    // Before the machine is looked at, since compiling makes it busy.
+    let no_peers = match args.peers {
+        true => invite(&mut plan),
+        false => None,
+    };
     let machine = Machine::look();
     write!(out, "{}", story::machine(&machine, screen))?;
+    if let Some(reason) = &no_peers {
+        write!(out, "{}", story::no_peers(reason, screen))?;
+    }
     write!(out, "{}", story::plan(&plan, screen))?;
     out.flush()?;
 
@@ -150,6 +166,17 @@ fn compare(args: &Args, out: &mut impl Write, screen: &Screen) -> anyhow::Result
     })
 }
 
+/// Adds the peers to a plan. Returns why there are none, if there are none.
+fn invite(plan: &mut Plan) -> Option<String> {
+    match peers::find() {
+        Ok(peers) => {
+            plan.peers = peers.iter().collect();
+            None
+        }
+        Err(reason) => Some(reason),
+    }
+}
+
 /// Opens the file for writing without changing what is in it, and creates it if it is not there.
 fn can_be_written(file: &Path) -> anyhow::Result<()> {
     let opened = File::options().append(true).create(true).open(file);
@@ -176,19 +203,9 @@ fn measured(plan: &Plan, machine: Machine) -> Report {
             budget_seconds: plan.budget.map(|budget| budget.as_secs_f64()),
             took_seconds: took.as_secs_f64(),
         },
-        stages: plan.stages.iter().map(|stage| column(stage)).collect(),
+        stages: plan.columns().map(Who::column).collect(),
         machine,
         noise,
         results,
-    }
-}
-
-fn column(stage: &Stage) -> Column {
-    Column {
-        name: stage.name.to_owned(),
-        title: stage.title.to_owned(),
-        management: stage.management.to_owned(),
-        kind: Kind::Stage,
-        version: None,
     }
 }

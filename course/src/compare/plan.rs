@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use workloads::catalog::Info;
 
+use super::peers::Peer;
 use super::repetition::Scale;
+use super::who::Who;
 use crate::stages::Stage;
 
 /// What to measure.
@@ -12,6 +14,8 @@ use crate::stages::Stage;
 pub(crate) struct Plan {
     /// The columns.
     pub(crate) stages: Vec<&'static Stage>,
+    /// The columns after those.
+    pub(crate) peers: Vec<&'static Peer>,
     /// The rows.
     pub(crate) workloads: Vec<&'static Info>,
     /// How much of each.
@@ -27,6 +31,17 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
+    /// All columns: the stages, and after them the peers.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = Who> {
+        let stages = self.stages.iter().map(|stage| Who::Stage(stage));
+        stages.chain(self.peers.iter().map(|peer| Who::Peer(peer)))
+    }
+
+    /// The columns in which a row has a cell.
+    pub(crate) fn who(&self, info: &Info) -> impl Iterator<Item = Who> {
+        self.columns().filter(|who| who.takes_part_in(info))
+    }
+
     /// How often a row is to be repeated, if time allows.
     pub(crate) fn reps(&self, info: &Info) -> u32 {
         let usual = match self.scale {
@@ -56,11 +71,10 @@ impl Plan {
 
     /// About how long all of it takes.
     pub(crate) fn estimate(&self) -> Duration {
-        let row = |info: &&'static Info| self.guess(info) * self.reps(info);
-        let once = |info: &&'static Info| self.guess(info);
-        let stages = self.stages.len() as u32;
-        let all = self.workloads.iter().map(row).sum::<Duration>() * stages;
-        let first_round = self.workloads.iter().map(once).sum::<Duration>() * stages;
+        let once = |info: &&'static Info| self.guess(info) * self.who(info).count() as u32;
+        let row = |info: &&'static Info| once(info) * self.reps(info);
+        let all = self.workloads.iter().map(row).sum::<Duration>();
+        let first_round = self.workloads.iter().map(once).sum::<Duration>();
         match self.budget {
             Some(budget) => all.min(budget.max(first_round)),
             None => all,

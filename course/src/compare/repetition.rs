@@ -3,27 +3,17 @@
 //! It is a command of its own, `course repetition`, hidden from the list because few need it, and useful all the same:
 //! it is what one starts under a profiler.
 //!
-//! The last line on stdout is the [`Message`], as JSON. Whatever a workload writes before that line is ignored, so a
-//! stray `println!` does no harm. A child that ends without such a line has crashed.
+//! What it says at the end, and how, is in `workloads::repetition`.
 
-use std::fs;
 use std::process::ExitCode;
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use workloads::catalog::{self, Outcome, Params, Size, WorkersWanted};
+use workloads::repetition::{Message, be_the_first_to_go};
 use workloads::side::Side;
 
 use crate::stages::{self, StageConfig};
-
-/// What a repetition has to say to its parent.
-#[derive(Deserialize, Serialize)]
-pub(crate) enum Message {
-    /// It ran, or could not be asked of this stage.
-    Ended(Outcome),
-    /// It went wrong: a wrong answer, a limit.
-    Failed(String),
-}
 
 /// One repetition.
 #[derive(clap::Args, Clone, Debug)]
@@ -81,10 +71,7 @@ impl Scale {
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     be_the_first_to_go();
     let fault = Fault::asked_for(&args.workload);
-    let message = match fault.strike().unwrap_or_else(|| repeat(args)) {
-        Ok(outcome) => Message::Ended(outcome),
-        Err(reason) => Message::Failed(reason),
-    };
+    let message = Message::about(fault.strike().unwrap_or_else(|| repeat(args)));
     let line = serde_json::to_string(&message)?;
     let shown = if fault == Fault::Garble {
         &line[..line.len() / 2]
@@ -117,16 +104,6 @@ pub(crate) fn workers(info: &catalog::Info, all: usize) -> usize {
         WorkersWanted::One => 1,
         WorkersWanted::All => all,
     }
-}
-
-/// A repetition may fill the memory. If the kernel then has to kill someone, it should be this process, not its parent
-/// or what else the user runs. And it should not go on after its parent has ended.
-fn be_the_first_to_go() {
-    // Any process may raise its own score; where /proc is not writable the kernel's own choice has to do.
-    let _ = fs::write("/proc/self/oom_score_adj", "1000");
-    // SAFETY: the call takes numbers only. It asks to be killed when the thread that started this process ends, which
-    // is the main thread of `compare`.
-    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
 }
 
 /// A fault on demand, for the tests of this command and for showing what a failed row looks like:

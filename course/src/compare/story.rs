@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 
 use super::machine::Machine;
 use super::plan::Plan;
-use super::results::{Column, Measurement, Report};
+use super::results::{Column, Direction, Kind, Measurement, Report};
 use super::screen::Screen;
 use super::units;
+use crate::stages;
 
 /// What the numbers are measured on.
 pub(crate) fn machine(machine: &Machine, screen: &Screen) -> String {
@@ -80,10 +81,25 @@ pub(crate) fn plan(plan: &Plan, screen: &Screen) -> String {
     let line = format!(
         "{} on {}, each repetition in a process of its own: about {}.",
         number(plan.workloads.len(), "workload"),
-        number(plan.stages.len(), "stage"),
+        match plan.peers.len() {
+            0 => number(plan.stages.len(), "stage"),
+            n => format!(
+                "{} and {}",
+                number(plan.stages.len(), "stage"),
+                number(n, "peer")
+            ),
+        },
         units::wait(plan.estimate().as_secs_f64()),
     );
     screen.wrap("  ", &line)
+}
+
+/// Why there are no peers, though they were asked for.
+pub(crate) fn no_peers(reason: &str, screen: &Screen) -> String {
+    screen.wrap(
+        "  ! ",
+        &format!("The stages are measured without peers: {reason}"),
+    )
 }
 
 /// What the table's numbers are, and what speaks against them.
@@ -258,48 +274,97 @@ fn blocked(report: &Report) -> Option<String> {
         late if late < 20.0 => "The others do notice",
         _ => "The others wait",
     };
-    Some(format!(
+    let mut text = format!(
         "{verdict}. While 200 threads sit in system calls of 10 ms, a task that wants to run every millisecond is at most \
          {} late in 99 of 100 cases.",
         units::quantity(late, "ms"),
-    ))
+    );
+    for stage in own(report).filter(|stage| stage.name != THREADS) {
+        let late = report.metric(&stage.name, "blocked", "heartbeat_p99_ms");
+        let Some(late) = late.and_then(|late| late.value) else {
+            continue;
+        };
+        let why = stages::find(&stage.name).and_then(|stage| stage.why("blocked"));
+        let why = why.map_or(String::new(), |why| format!(": {why}"));
+        let late = units::quantity(late, "ms");
+        text.push_str(&format!(" On {} it is {late} late{why}.", stage.name));
+    }
+    Some(text)
 }
 
-/// From the first stage to the last.
+/// The stages of the book among the columns.
+fn own(report: &Report) -> impl Iterator<Item = &Column> {
+    report
+        .stages
+        .iter()
+        .filter(|column| column.kind == Kind::Stage)
+}
+
+/// From each stage to the next: what became better, what became worse, and by how much.
 fn progress(report: &Report) -> Option<String> {
-    let (first, last) = (report.stages.first()?, report.stages.last()?);
-    if first.name == last.name {
-        return None;
-    }
-    let value = |stage: &Column, workload| report.headline(&stage.name, workload)?.value;
-    let gain = |workload, what: &str, lower_is_better: bool| {
-        let (before, after) = (value(first, workload)?, value(last, workload)?);
-        let gain = if lower_is_better {
-            before / after
-        } else {
-            after / before
+    let stages: Vec<&Column> = own(report).collect();
+    let steps = stages.windows(2);
+    let sentences: Vec<String> = steps
+        .filter_map(|step| change(report, step[0], step[1]))
+        .collect();
+    (!sentences.is_empty()).then(|| sentences.join(" "))
+}
+
+fn change(report: &Report, before: &Column, after: &Column) -> Option<String> {
+    let (mut better, mut worse) = (Vec::new(), Vec::new());
+    for (workload, what) in COMPARED {
+        let old = report.headline(&before.name, workload);
+        let new = report.headline(&after.name, workload);
+        let (Some(old), Some(new)) = (old, new) else {
+            continue;
         };
-        Some(format!("{what} {} times", units::times(gain)))
-    };
-    let gains: Vec<String> = [
-        gain("spawn_join", "creation", true),
-        gain("switch", "a switch", true),
-        gain("ping_pong_2", "a channel round trip", true),
-        gain("alive", "tasks alive at once", false),
+        let (Some(from), Some(to)) = (old.value, new.value) else {
+            continue;
+        };
+        let gain = match old.better {
+            Direction::Lower => from / to,
+            Direction::Higher => to / from,
+        };
+        // Written so that what is not a number counts as no change.
+        if gain >= CHANGED {
+            better.push(format!("{what} {} times", units::times(gain)));
+        } else if gain <= 1.0 / CHANGED {
+            worse.push(format!("{what} {} times", units::times(1.0 / gain)));
+        }
+    }
+    let list =
+        |word, all: Vec<String>| (!all.is_empty()).then(|| format!("{word}: {}", all.join(", ")));
+    let parts: Vec<String> = [
+        list("better by a factor", better),
+        list("worse by a factor", worse),
     ]
     .into_iter()
     .flatten()
     .collect();
-    if gains.is_empty() {
+    if parts.is_empty() {
         return None;
     }
     Some(format!(
-        "From {} to {}, better by a factor: {}.",
-        first.name,
-        last.name,
-        gains.join(", ")
+        "From {} to {}, {}.",
+        before.name,
+        after.name,
+        parts.join("; ")
     ))
 }
+
+/// What is compared from stage to stage: a workload, and what its headline is in a sentence.
+const COMPARED: &[(&str, &str)] = &[
+    ("spawn_join", "creation"),
+    ("switch", "a switch"),
+    ("ping_pong", "a channel round trip on one worker"),
+    ("ping_pong_2", "one on all workers"),
+    ("memory", "a parked task's memory"),
+    ("alive", "tasks alive at once"),
+    ("blocked", "the delay by blocking calls"),
+];
+
+/// A change by less than this factor is not called one.
+const CHANGED: f64 = 1.2;
 
 /// The stage that the article's sentences about threads are about.
 const THREADS: &str = "step01";
@@ -326,7 +391,8 @@ mod tests {
 
     #[test]
     fn every_finding_has_its_metrics() {
-        let report = report(&["step01", "step02"], |_, _, _| 2.0);
+        let value = |stage: &str, _: &str, _: &str| if stage == "step01" { 4.0 } else { 2.0 };
+        let report = report(&["step01", "step02"], value);
         for (i, finding) in FINDINGS.iter().enumerate() {
             assert!(
                 finding(&report).is_some(),
@@ -348,6 +414,11 @@ mod tests {
             "{}",
             late(500.0)
         );
+        let both = blocked(&report(&["step01", "step02"], |_, _, _| 2.0)).unwrap();
+        assert!(
+            both.contains("On step02 it is 2.00 ms late: all tasks share one thread"),
+            "{both}"
+        );
 
         let trip = |all| {
             let value = |_: &str, workload: &str, _: &str| {
@@ -364,14 +435,24 @@ mod tests {
         assert!(trip(105.0).contains("about the same"), "{}", trip(105.0));
         assert!(trip(127.0).contains("differ too widely"), "{}", trip(127.0));
 
-        let gains = report(&["step01", "step05"], |stage, _, _| {
-            if stage == "step01" { 400.0 } else { 4.0 }
+        let mut gains = report(&["step01", "step05", "other"], |stage, workload, _| match (
+            stage, workload,
+        ) {
+            ("step05", "ping_pong") => 390.0,
+            ("step05", "blocked") => 4_000.0,
+            ("step05", _) => 4.0,
+            _ => 400.0,
         });
+        gains.stages[2].kind = Kind::Peer;
         let text = progress(&gains).unwrap();
+        let (better, worse) = text.split_once("; worse by a factor: ").unwrap();
         assert!(
-            text.contains("creation 100 times") && text.contains("alive at once 0.0 times"),
+            better.starts_with("From step01 to step05, better by a factor: creation 100 times"),
             "{text}"
         );
+        assert!(!text.contains("on one worker"), "hardly any change: {text}");
+        let expected = "tasks alive at once 100 times, the delay by blocking calls 10 times.";
+        assert_eq!(worse, expected, "peers are no next step");
     }
 
     #[test]

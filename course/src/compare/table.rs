@@ -3,6 +3,9 @@
 //! A cell says the median, then in brackets the smallest and the largest repetition. What was skipped or failed says so
 //! and points to a footnote with the whole reason. While there is a single stage the article's own words stand beside
 //! the numbers; with more the columns are needed for the stages.
+//!
+//! Peers have a table of their own below, with the rows that they can do, and beside them the stages. In the one above
+//! most of their cells would be empty.
 
 use comfy_table::{
     Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Row, Table, Width,
@@ -10,7 +13,7 @@ use comfy_table::{
 use workloads::catalog::{Group, Info};
 
 use super::extras::{EXTRAS, Extra, NOTHING};
-use super::results::{Measurement, Report, Status};
+use super::results::{Column, Kind, Measurement, Report, Status};
 use super::screen::Screen;
 use super::units;
 
@@ -32,27 +35,60 @@ const STAGES_FOR_NARROW: usize = 3;
 
 /// The table and its footnotes, as text.
 pub(crate) fn render(report: &Report, workloads: &[&'static Info], screen: &Screen) -> String {
-    let sheet = Sheet {
-        report,
-        article: report.stages.len() == 1
-            && screen.width >= WIDTH_FOR_ARTICLE
-            && workloads.iter().any(|info| !extra(info).article.is_empty()),
-        narrow: report.stages.len() >= STAGES_FOR_NARROW,
-        colour: screen.colour,
-        footnotes: Vec::new(),
+    let (stages, peers): (Vec<&Column>, Vec<&Column>) = report
+        .stages
+        .iter()
+        .partition(|column| column.kind == Kind::Stage);
+    let is_shared = |info: &&&'static Info| {
+        let headline = |peer: &&Column| report.headline(&peer.name, info.name);
+        peers.iter().any(|peer| headline(peer).is_some())
     };
-    sheet.render(workloads, screen)
+    let shared: Vec<&'static Info> = workloads.iter().filter(is_shared).copied().collect();
+    // A part by itself is worth a row above only if it has none below.
+    let is_own = |info: &&&'static Info| info.group != Group::Part || !is_shared(info);
+    let own: Vec<&'static Info> = workloads.iter().filter(is_own).copied().collect();
+    let mut text = String::new();
+    if !own.is_empty() {
+        text.push_str(&Sheet::new(report, stages.clone(), &own, screen).render(&own, screen));
+    }
+    if !shared.is_empty() {
+        let columns = stages.into_iter().chain(peers.iter().copied());
+        text.push_str(&screen.bold("Beside others"));
+        text.push('\n');
+        let sheet = Sheet::new(report, columns.collect(), &shared, screen);
+        text.push_str(&sheet.render(&shared, screen));
+    }
+    text
 }
 
 struct Sheet<'a> {
     report: &'a Report,
+    columns: Vec<&'a Column>,
     article: bool,
     narrow: bool,
     colour: bool,
     footnotes: Vec<String>,
 }
 
-impl Sheet<'_> {
+impl<'a> Sheet<'a> {
+    fn new(
+        report: &'a Report,
+        columns: Vec<&'a Column>,
+        workloads: &[&'static Info],
+        screen: &Screen,
+    ) -> Sheet<'a> {
+        Sheet {
+            report,
+            article: columns.len() == 1
+                && screen.width >= WIDTH_FOR_ARTICLE
+                && workloads.iter().any(|info| !extra(info).article.is_empty()),
+            narrow: columns.len() >= STAGES_FOR_NARROW,
+            columns,
+            colour: screen.colour,
+            footnotes: Vec::new(),
+        }
+    }
+
     fn render(mut self, workloads: &[&'static Info], screen: &Screen) -> String {
         let mut table = Table::new();
         table.load_style(comfy_table::presets::UTF8_FULL_CONDENSED.with_rounded_corners());
@@ -101,7 +137,7 @@ impl Sheet<'_> {
     /// Shares the width out: a stage's column is never so narrow that a number and its unit are torn apart, the labels
     /// take what they need of the rest.
     fn fit(&self, table: &mut Table, labels: usize, width: usize) {
-        let stages = self.report.stages.len();
+        let stages = self.columns.len();
         // Two spaces and a line for each column, and the line at the end.
         let rest = width.saturating_sub(3 * (self.before() + stages) + 1 + N_WIDTH);
         let article = if self.article { ARTICLE_WIDTH } else { 0 };
@@ -140,8 +176,11 @@ impl Sheet<'_> {
             cells.push(Cell::new("the article\non threads"));
         }
         cells.push(Cell::new("n"));
-        for stage in &self.report.stages {
-            cells.push(Cell::new(format!("{}\n{}", stage.name, stage.title)));
+        for column in &self.columns {
+            let version = column.version.as_deref();
+            let version = version.map_or(String::new(), |version| format!(" {version}"));
+            let (name, title) = (&column.name, &column.title);
+            cells.push(Cell::new(format!("{name}{version}\n{title}")));
         }
         let bold = |cell: Cell| cell.add_attribute(Attribute::Bold);
         cells.into_iter().map(bold).collect::<Vec<Cell>>().into()
@@ -153,8 +192,8 @@ impl Sheet<'_> {
             cells.push(Cell::new(ARTICLE_MANAGEMENT));
         }
         cells.push(Cell::new(""));
-        let stages = self.report.stages.iter();
-        cells.extend(stages.map(|stage| Cell::new(&stage.management)));
+        let columns = self.columns.iter();
+        cells.extend(columns.map(|column| Cell::new(&column.management)));
         cells.into()
     }
 
@@ -163,23 +202,17 @@ impl Sheet<'_> {
         if self.article {
             cells.push(Cell::new(extra(info).article));
         }
-        let stages: Vec<&str> = self
-            .report
-            .stages
-            .iter()
-            .map(|stage| stage.name.as_str())
-            .collect();
-        let n = |stage: &&str| {
+        let n = |column: &&Column| {
             self.report
-                .headline(stage, info.name)
+                .headline(&column.name, info.name)
                 .map_or(0, |result| result.n)
         };
-        match stages.iter().map(n).max() {
+        match self.columns.iter().map(n).max() {
             Some(n) if n > 0 => cells.push(Cell::new(n)),
             _ => cells.push(Cell::new("")),
         }
-        for stage in stages {
-            cells.push(self.cell(info, stage));
+        for column in self.columns.clone() {
+            cells.push(self.cell(info, &column.name));
         }
         cells.into()
     }
@@ -360,6 +393,44 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn peers_stand_below_in_the_rows_that_they_can_do() {
+        let mut report = report(&["step01", "step02", "other"], |_, _, _| 432.1);
+        report.stages[2].kind = Kind::Peer;
+        report.stages[2].version = Some("1.2".to_owned());
+        for result in &mut report.results {
+            if result.stage == "step01" && result.workload == "raw_switch" {
+                result.status = Status::Skipped;
+                (result.value, result.reason) = (None, Some("it has none".to_owned()));
+            }
+        }
+        report
+            .results
+            .retain(|result| result.stage != "other" || result.workload == "raw_switch");
+        let text = render(&report, &everything(), &screen(100));
+        assert!(widest(&text) <= 100, "{text}");
+        let (above, below) = text.split_once("Beside others\n").unwrap();
+        assert!(
+            above.contains("step01") && !above.contains("other 1.2"),
+            "{text}"
+        );
+        assert!(!above.contains("Raw resume"), "{text}");
+        assert!(
+            below.contains("¹ step01, raw_switch: skipped: it has none"),
+            "{text}"
+        );
+        assert!(
+            below.contains("step02") && below.contains("other 1.2"),
+            "{text}"
+        );
+        let row = below
+            .lines()
+            .find(|line| line.contains("Raw resume"))
+            .unwrap();
+        assert_eq!(row.matches("432 ns").count(), 2, "{text}");
+        assert!(!below.contains("Context switch"), "{text}");
     }
 
     #[test]

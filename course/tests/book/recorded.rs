@@ -81,11 +81,8 @@ mod tests {
     fn current() -> Sample {
         let folder = workspace_root().join("book/src/recorded");
         let mut sample = Sample::page("# Page\n");
-        for step in generate::STEPS {
-            let name = format!("{step}.json");
-            let text = std::fs::read_to_string(folder.join(&name)).unwrap();
-            sample = sample.file(&format!("book/src/recorded/{name}"), &text);
-        }
+        let run = std::fs::read_to_string(folder.join(generate::RUN)).unwrap();
+        sample = sample.file("book/src/recorded/run.json", &run);
         for (name, text) in generate::files(&folder).unwrap() {
             sample = sample.file(&format!("book/src/recorded/{name}"), &text);
         }
@@ -106,7 +103,7 @@ mod tests {
     #[test]
     fn a_recording_that_is_missing_or_unreadable_is_caught() {
         assert_caught(&check(&Sample::page("# Page\n").book()), "cannot read");
-        let sample = current().file("book/src/recorded/step01.json", "{}");
+        let sample = current().file("book/src/recorded/run.json", "{}");
         assert_caught(
             &check(&sample.book()),
             "is not what `compare --json` writes",
@@ -115,14 +112,24 @@ mod tests {
 
     #[test]
     fn a_recording_of_another_form_or_without_a_number_is_caught() {
-        let file = workspace_root().join("book/src/recorded/step01.json");
+        let file = workspace_root().join("book/src/recorded/run.json");
         let text = std::fs::read_to_string(file).unwrap();
         let other = text.replace("course.compare/1", "course.compare/0");
-        let sample = current().file("book/src/recorded/step01.json", &other);
+        let sample = current().file("book/src/recorded/run.json", &other);
         assert_caught(&check(&sample.book()), "which this does not know");
         let less = text.replace("\"ns_per_switch\"", "\"something_else\"");
-        let sample = current().file("book/src/recorded/step01.json", &less);
-        assert_caught(&check(&sample.book()), "no value for switch, ns_per_switch");
+        let sample = current().file("book/src/recorded/run.json", &less);
+        assert_caught(
+            &check(&sample.book()),
+            "no value of step01 for switch, ns_per_switch",
+        );
+        // Recorded without peers.
+        let alone = text.replace("\"corosensei\"", "\"another\"");
+        let sample = current().file("book/src/recorded/run.json", &alone);
+        assert_caught(
+            &check(&sample.book()),
+            "no value of corosensei for raw_switch",
+        );
     }
 
     #[test]

@@ -329,6 +329,7 @@ mod tests {
         let workloads = workloads.iter().map(|name| catalog::find(name).unwrap());
         Plan {
             stages: vec![&stages::all()[0]; stages],
+            peers: Vec::new(),
             workloads: workloads.collect(),
             scale: Scale::Test,
             workers: 1,
