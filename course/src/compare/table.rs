@@ -53,8 +53,8 @@ pub(crate) fn render(report: &Report, workloads: &[&'static Info], screen: &Scre
     }
     if !shared.is_empty() {
         let columns = stages.into_iter().chain(peers.iter().copied());
-        text.push_str(&screen.bold("Beside others"));
-        text.push('\n');
+        let gap = if text.is_empty() { "" } else { "\n" };
+        text.push_str(&format!("{gap}{}\n", screen.bold("Beside others")));
         let sheet = Sheet::new(report, columns.collect(), &shared, screen);
         text.push_str(&sheet.render(&shared, screen));
     }
