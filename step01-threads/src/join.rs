@@ -21,6 +21,7 @@
 //! Rejected: an `Arc` around a mutex, a condition variable and an `Option`, which is two allocations for each task and
 //! three locked operations at its end, where a spawn and a join together should cost some tens of nanoseconds.
 
+use std::alloc::Layout;
 use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
@@ -29,6 +30,7 @@ use std::panic::{self, AssertUnwindSafe, Location};
 use std::ptr::NonNull;
 use std::time::Instant;
 
+use crate::packet_memory;
 use crate::park::{self, Wait};
 use crate::spawn_error::SpawnError;
 use crate::sync::UnsafeCell;
@@ -173,7 +175,8 @@ impl Job {
         F: FnOnce() -> T + Send,
         T: Send,
     {
-        let packet = Box::new(Packet {
+        let memory = packet_memory::allocate(Layout::new::<Packet<F, T>>()).cast();
+        let packet = Packet {
             header: Header {
                 state: AtomicUsize::new(0),
                 waiter: UnsafeCell::new(None),
@@ -186,8 +189,10 @@ impl Job {
                 site,
             },
             stage: UnsafeCell::new(Stage::<F, T>::Closure(f)),
-        });
-        let header = NonNull::from(Box::leak(packet)).cast::<Header>();
+        };
+        // SAFETY: it is new, and laid out for a packet.
+        unsafe { memory.write(packet) };
+        let header = memory.cast::<Header>();
         let handle = JoinHandle {
             inner: Inner::Started {
                 header,
@@ -298,7 +303,7 @@ unsafe fn run<F: FnOnce() -> T, T>(header: NonNull<Header>, cancel: bool) -> boo
         unreachable!("a job is completed once");
     };
     let result = if cancel {
-        drop_quietly(f);
+        drop_quietly(|| drop(f));
         Err(JoinError::Cancelled)
     } else {
         // The result says that it panicked, and everything the closure owned has been dropped: nothing half-changed
@@ -343,14 +348,19 @@ unsafe fn free<F, T>(header: NonNull<Header>) {
     // was gone, is seen.
     // SAFETY: the allocation is still there.
     unsafe { header.as_ref() }.waiter.with_mut(|_| ());
-    // SAFETY: it was a box, and nobody else has it any more.
-    let packet = unsafe { Box::from_raw(header.cast::<Packet<F, T>>().as_ptr()) };
-    drop_quietly(packet);
+    let packet = header.cast::<Packet<F, T>>();
+    // SAFETY: nobody else has it any more. It is dropped once, here, and then its memory is given back.
+    unsafe {
+        if mem::needs_drop::<Packet<F, T>>() {
+            drop_quietly(|| packet.drop_in_place());
+        }
+        packet_memory::free(packet.cast(), Layout::new::<Packet<F, T>>());
+    }
 }
 
 /// Drops a user's value where a panic has nowhere to go: on the stack of a runtime, for a task nobody waits for.
-fn drop_quietly<V>(value: V) {
-    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(|| drop(value))) {
+fn drop_quietly(drop: impl FnOnce()) {
+    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(drop)) {
         // The hook has printed the panic. Dropping the payload could panic again.
         mem::forget(payload);
     }

@@ -34,6 +34,7 @@ mod lock;
 mod mutex;
 mod once;
 mod os_parker;
+mod packet_memory;
 mod scope;
 mod select;
 mod select_dynamic;

@@ -85,6 +85,7 @@ pub fn current() -> Unparker {
 }
 
 /// Parks and says what for; every blocking operation of this crate ends here.
+#[inline]
 pub fn park_as(wait: Wait, deadline: Option<Instant>) {
     match installed() {
         // SAFETY: as in `current`.

@@ -5,7 +5,11 @@ use std::io;
 
 /// No further task could be had: which limit was met, and what raises it.
 #[derive(Debug)]
-pub struct SpawnError {
+pub struct SpawnError(Box<Parts>);
+
+/// Behind a pointer: every handle and every result has room for an error, and hardly one ever holds it.
+#[derive(Debug)]
+struct Parts {
     cause: io::Error,
     limit: String,
     remedy: String,
@@ -14,21 +18,21 @@ pub struct SpawnError {
 impl SpawnError {
     /// An error that says what the system answered, which limit is behind it, and what the user can do.
     pub fn new(cause: io::Error, limit: impl Into<String>, remedy: impl Into<String>) -> Self {
-        SpawnError {
+        SpawnError(Box::new(Parts {
             cause,
             limit: limit.into(),
             remedy: remedy.into(),
-        }
+        }))
     }
 
     /// The limit that was met.
     pub fn limit(&self) -> &str {
-        &self.limit
+        &self.0.limit
     }
 
     /// What the user can do about it.
     pub fn remedy(&self) -> &str {
-        &self.remedy
+        &self.0.remedy
     }
 }
 
@@ -37,13 +41,13 @@ impl fmt::Display for SpawnError {
         write!(
             f,
             "cannot start another task: {}; {}; {}",
-            self.cause, self.limit, self.remedy
+            self.0.cause, self.0.limit, self.0.remedy
         )
     }
 }
 
 impl std::error::Error for SpawnError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.cause)
+        Some(&self.0.cause)
     }
 }

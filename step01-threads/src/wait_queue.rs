@@ -69,15 +69,18 @@ pub(crate) struct Ticket {
 
 impl Ticket {
     /// For an operation that waits in one queue.
+    #[inline]
     pub(crate) fn single() -> Self {
         Self::new(false)
     }
 
     /// For a `select`, which waits in several.
+    #[inline]
     pub(crate) fn shared() -> Self {
         Self::new(true)
     }
 
+    #[inline]
     fn new(shared: bool) -> Self {
         Ticket {
             state: AtomicUsize::new(WAITING),
@@ -87,6 +90,7 @@ impl Ticket {
     }
 
     /// Makes the caller the only one that may decide. For a shared ticket; true if it was not claimed before.
+    #[inline]
     pub(crate) fn claim(&self) -> bool {
         // Relaxed is enough: the claim only picks a winner. What the winner then writes is published by `finish`, and
         // what it reads of the waiter was published by the queue's lock.
@@ -96,6 +100,7 @@ impl Ticket {
     }
 
     /// The decision, if it has been made.
+    #[inline]
     pub(crate) fn decided(&self) -> Option<(usize, Outcome)> {
         // Acquire: pairs with the Release in `finish`, so that the value which was moved is seen.
         let state = self.state.load(Acquire);
@@ -158,10 +163,12 @@ impl Waiter {
         }
     }
 
+    #[inline]
     pub(crate) fn slot(&self) -> *const () {
         self.slot.get()
     }
 
+    #[inline]
     pub(crate) fn amount(&self) -> usize {
         self.amount.get()
     }
@@ -173,6 +180,7 @@ impl Waiter {
     }
 
     /// Says which ticket, and which arm of it, this waiter stands for, and where its value is.
+    #[inline]
     pub(crate) fn prepare(&self, ticket: &Ticket, arm: usize, slot: *const ()) {
         self.ticket.set(ticket);
         self.arm.set(arm);
@@ -210,6 +218,7 @@ impl Taken {
 
     // ANCHOR: finish
     /// Writes the decision down. Returns what to unpark once the lock is released.
+    #[inline]
     pub(crate) fn finish(self, outcome: Outcome) -> Unparker {
         // SAFETY: rule 2: the waiting task returns only after the store below, so waiter and ticket are still there.
         let (waiter, ticket) = unsafe { (&*self.0, &*(*self.0).ticket.get()) };
@@ -253,6 +262,7 @@ impl WaitQueue {
     /// # Safety
     ///
     /// The waiter must be prepared, in no queue, and must not move or go away before it is taken or removed.
+    #[inline]
     pub(crate) unsafe fn push_back(&mut self, waiter: &Waiter) {
         waiter.prev.set(self.tail);
         waiter.next.set(ptr::null());
@@ -292,6 +302,7 @@ impl WaitQueue {
 
     // ANCHOR: take
     /// Takes the first waiter that nobody else has claimed.
+    #[inline]
     pub(crate) fn take(&mut self) -> Option<Taken> {
         loop {
             // SAFETY: linked waiters are alive, and so are their tickets, which outlive them.
@@ -322,6 +333,7 @@ impl WaitQueue {
         linked
     }
 
+    #[inline]
     fn unlink(&mut self, waiter: &Waiter) {
         let (prev, next) = (waiter.prev.get(), waiter.next.get());
         // SAFETY: the neighbours of a linked waiter are linked, and so alive.

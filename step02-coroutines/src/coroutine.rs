@@ -406,18 +406,25 @@ where
 impl<Input, Yield, Return> Coroutine<Input, Yield, Return> {
     /// The stack, for another use. If the coroutine is not done it is ended first, as by dropping it.
     pub fn into_stack(mut self) -> Stack {
-        self.end();
+        self.take_stack()
+    }
+
+    /// [`Coroutine::into_stack`] for one that lies in a larger structure, so that it need not be moved first. Nothing but
+    /// dropping it may follow.
+    #[inline(always)]
+    pub(crate) fn take_stack(&mut self) -> Stack {
+        if !self.is_done() {
+            self.end();
+        }
         match self.stack.take() {
             Some(stack) => stack,
             None => unreachable!("nothing but this takes it"),
         }
     }
 
-    /// Unwinds what is on the stack.
+    /// Unwinds what is on the stack. It is not done.
+    #[cold]
     fn end(&mut self) {
-        if self.is_done() {
-            return;
-        }
         self.link().unwinding.set(true);
         // SAFETY: it is not done. The null word says that it is to unwind.
         let word = unsafe { self.enter(ptr::null_mut()) };
@@ -446,7 +453,7 @@ impl<Input, Yield, Return> Coroutine<Input, Yield, Return> {
 impl<Input, Yield, Return> Drop for Coroutine<Input, Yield, Return> {
     /// Ends the coroutine if it is suspended: see the module's description. The stack goes back to its region.
     fn drop(&mut self) {
-        if self.stack.is_some() {
+        if self.stack.is_some() && !self.is_done() {
             self.end();
         }
     }

@@ -1,96 +1,83 @@
-//! How other threads reach a runtime: a list under a lock, and a place for the worker to sleep.
+//! How other threads reach a worker: a list under a lock, and a place for the worker to sleep.
 //!
 //! A worker runs its tasks on one thread, and its own run queue is that thread's alone. A task that is woken by a
 //! channel's other end on another thread, or a task that is spawned there, comes by here. The worker looks in from time
 //! to time, and when it has nothing else to do it sleeps here.
 //!
-//! A [`Home`] lives for ever, as tasks do: a late unpark may reach for it at any time. Homes of runtimes that are gone
-//! are used again.
+//! # No wake-up is lost
+//!
+//! What arrives is put into the list under the lock, and the worker looks at the list under the same lock before it
+//! sleeps; the condition variable gives the lock back and falls asleep in one step. So whoever comes after the look
+//! finds it asleep, and wakes it.
+//!
+//! `filled` is a hint beside it, so that a busy worker need not take the lock to see that nothing has come. It may be
+//! seen late, never for ever: the worker looks again at each 61st turn, and takes the lock before it sleeps.
+//!
+//! Rejected: *a list without a lock*. It would be faster if many threads sent much to one worker, which is not what this
+//! stage is for; steps 3 and 4 have the queues for that.
 
-use std::ptr;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicBool, AtomicUsize};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use step01::Job;
+use crate::sync::atomic::AtomicBool;
+use crate::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use crate::task::TaskRef;
-use crate::worker;
-
-/// The part of a runtime that other threads may touch.
+/// What has arrived.
 #[derive(Debug)]
-pub(crate) struct Home {
-    inbox: Mutex<Inbox>,
-    arrived: Condvar,
-    /// Whether the inbox holds anything: so that the worker need not take the lock to see that it does not.
-    filled: AtomicBool,
-    /// How many tasks there are, as the worker last said.
-    pub(crate) living: AtomicUsize,
-}
-
-#[derive(Debug, Default)]
-pub(crate) struct Inbox {
+pub(crate) struct Mail<T, J> {
     /// Tasks that were woken.
-    pub(crate) ready: Vec<TaskRef>,
+    pub(crate) ready: Vec<T>,
     /// Tasks that were spawned.
-    pub(crate) jobs: Vec<Job>,
+    pub(crate) jobs: Vec<J>,
 }
 
-/// Homes that belong to no runtime.
-static LEFT: Mutex<Vec<&'static Home>> = Mutex::new(Vec::new());
-
-fn left() -> MutexGuard<'static, Vec<&'static Home>> {
-    LEFT.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Home {
-    /// A home for a new runtime.
-    pub(crate) fn take() -> &'static Home {
-        left().pop().unwrap_or_else(|| {
-            Box::leak(Box::new(Home {
-                inbox: Mutex::new(Inbox::default()),
-                arrived: Condvar::new(),
-                filled: AtomicBool::new(false),
-                living: AtomicUsize::new(0),
-            }))
-        })
-    }
-
-    /// The runtime is gone. Jobs that were spawned after its last run are dropped, which tells whoever joins them.
-    pub(crate) fn leave(&'static self) {
-        drop(self.empty());
-        left().push(self);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Inbox> {
-        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    // ANCHOR: arrive
-    /// Queues a task that was woken, on whichever thread this is.
-    pub(crate) fn make_ready(&'static self, task: TaskRef) {
-        if let Some(worker) = worker::on_this_thread()
-            && ptr::eq(worker.home(), self)
-        {
-            worker.push(task);
-        } else {
-            self.arrive(|inbox| inbox.ready.push(task));
+impl<T, J> Mail<T, J> {
+    fn new() -> Self {
+        Mail {
+            ready: Vec::new(),
+            jobs: Vec::new(),
         }
     }
 
-    /// Puts something into the inbox and wakes the worker if it sleeps.
-    pub(crate) fn arrive(&self, put: impl FnOnce(&mut Inbox)) {
-        let mut inbox = self.lock();
-        put(&mut inbox);
-        // Release: pairs with the Acquire in `has_mail`. (What is in the inbox is published by the lock.)
+    fn is_empty(&self) -> bool {
+        self.ready.is_empty() && self.jobs.is_empty()
+    }
+}
+
+/// The list and the place to sleep. `T` is a task, `J` is a job.
+#[derive(Debug)]
+pub(crate) struct Inbox<T, J> {
+    mail: Mutex<Mail<T, J>>,
+    arrived: Condvar,
+    filled: AtomicBool,
+}
+
+impl<T, J> Inbox<T, J> {
+    pub(crate) fn new() -> Self {
+        Inbox {
+            mail: Mutex::new(Mail::new()),
+            arrived: Condvar::new(),
+            filled: AtomicBool::new(false),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Mail<T, J>> {
+        self.mail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    // ANCHOR: arrive
+    /// Any thread: puts something in, and wakes the worker if it sleeps.
+    pub(crate) fn arrive(&self, put: impl FnOnce(&mut Mail<T, J>)) {
+        let mut mail = self.lock();
+        put(&mut mail);
+        // Release: pairs with the Acquire in `has_mail`. (What is in the list is published by the lock.)
         self.filled.store(true, Release);
-        drop(inbox);
+        drop(mail);
         self.arrived.notify_one();
     }
     // ANCHOR_END: arrive
 
-    /// Whether there is something in the inbox.
+    /// The worker: whether something seems to have come.
     #[inline]
     pub(crate) fn has_mail(&self) -> bool {
         self.filled.load(Acquire)
@@ -101,19 +88,19 @@ impl Home {
         self.lock().jobs.len()
     }
 
-    /// Takes everything out.
-    pub(crate) fn empty(&self) -> Inbox {
-        let mut inbox = self.lock();
+    /// The worker: takes everything out.
+    pub(crate) fn empty(&self) -> Mail<T, J> {
+        let mut mail = self.lock();
         // Relaxed: under the lock, as every store of `true`.
         self.filled.store(false, Relaxed);
-        std::mem::take(&mut inbox)
+        std::mem::replace(&mut *mail, Mail::new())
     }
 
     // ANCHOR: sleep
-    /// The worker sleeps until something arrives, `until`, or for `at_most`. It may wake for no reason.
+    /// The worker: sleeps until something arrives, until `until`, or for `at_most`. It may wake for no reason.
     pub(crate) fn sleep(&self, until: Option<Instant>, at_most: Option<Duration>) {
-        let inbox = self.lock();
-        if !inbox.ready.is_empty() || !inbox.jobs.is_empty() {
+        let mail = self.lock();
+        if !mail.is_empty() {
             return;
         }
         let rest = until.map(|until| until.saturating_duration_since(Instant::now()));
@@ -122,8 +109,8 @@ impl Home {
             (a, b) => a.or(b),
         };
         match time {
-            Some(time) => drop(self.arrived.wait_timeout(inbox, time)),
-            None => drop(self.arrived.wait(inbox)),
+            Some(time) => drop(self.arrived.wait_timeout(mail, time)),
+            None => drop(self.arrived.wait(mail)),
         }
     }
     // ANCHOR_END: sleep

@@ -31,14 +31,18 @@ mod coroutine;
 mod deadlock;
 mod fatal;
 mod guard;
+mod home;
 mod inbox;
 mod layout;
 mod overflow;
 pub mod polling_net;
 pub mod round_robin;
+mod run_queue;
 mod stack;
 mod stack_pool;
+mod sync;
 mod task;
+mod task_word;
 pub mod timer;
 mod worker;
 

@@ -9,7 +9,9 @@
 //! thousand idle connections ask the kernel a million times a second. That is what this file is for: steps 2 to 4 have
 //! it, and step 5 replaces it by a poller that the kernel tells who is ready.
 //!
-//! Name look-ups (`getaddrinfo`) block the thread, all tasks with it. Addresses that are numbers need none.
+//! Name look-ups (`getaddrinfo`) block the thread, all tasks with it. Addresses that are numbers need none. What the C
+//! library does to find a name, plugins and all, takes more stack than a task may have, so it is called on the thread's
+//! own.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
@@ -29,12 +31,24 @@ const SLEEP: Duration = Duration::from_millis(1);
 #[derive(Clone, Copy, Debug)]
 pub struct PollingNet {
     yield_now: fn(),
+    on_native_stack: fn(&mut dyn FnMut()),
 }
 
 impl PollingNet {
-    /// Sockets for the stage that gives other tasks a turn by `yield_now`.
-    pub const fn new(yield_now: fn()) -> Self {
-        PollingNet { yield_now }
+    /// Sockets for the stage that gives other tasks a turn by `yield_now`, and that calls on a large stack what
+    /// `on_native_stack` is given.
+    pub const fn new(yield_now: fn(), on_native_stack: fn(&mut dyn FnMut())) -> Self {
+        PollingNet {
+            yield_now,
+            on_native_stack,
+        }
+    }
+
+    /// Looks a name up. Blocks the thread, if `address` is a name.
+    fn resolve<A: ToSocketAddrs>(self, address: A) -> io::Result<Vec<SocketAddr>> {
+        let mut found = Err(io::ErrorKind::Other.into());
+        (self.on_native_stack)(&mut || found = address.to_socket_addrs().map(Iterator::collect));
+        found
     }
 
     // ANCHOR: retry
@@ -78,14 +92,14 @@ impl Net for PollingNet {
     type Stream = PollingStream;
 
     fn listen<A: ToSocketAddrs>(&self, address: A) -> io::Result<PollingListener> {
-        let inner = TcpListener::bind(address)?;
+        let inner = TcpListener::bind(&*self.resolve(address)?)?;
         inner.set_nonblocking(true)?;
         Ok(PollingListener { inner, net: *self })
     }
 
     fn connect<A: ToSocketAddrs>(&self, address: A) -> io::Result<PollingStream> {
         let mut last = None;
-        for address in address.to_socket_addrs()? {
+        for address in self.resolve(address)? {
             match self.connect_to(address) {
                 Ok(stream) => return Ok(stream),
                 Err(error) => last = Some(error),

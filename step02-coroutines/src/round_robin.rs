@@ -9,7 +9,7 @@
 //! What is where: `worker.rs` has the loop, `task.rs` what a task is, `inbox.rs` how other threads reach it, `deadlock.rs`
 //! what happens when everyone waits. Here is what the user sees.
 
-use std::panic::Location;
+use std::panic::{self, AssertUnwindSafe, Location};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ use step01::alt_stack::AltStack;
 use step01::park::{self, Wait};
 use step01::{BuildError, Job, Runtime, SpawnError};
 
-use crate::inbox::Home;
+use crate::home::Home;
 use crate::layout::{DEFAULT_SLOT, SlotLayout};
 use crate::polling_net::PollingNet;
 use crate::stack::Region;
@@ -165,8 +165,42 @@ pub fn yield_now() {
     }
 }
 
+// ANCHOR: native
+/// Calls `f` on the stack that the thread came with, which has megabytes where a task has kilobytes: for C functions
+/// that are known to want much. The calling task, and all others, wait until it returns. `f` must not park; that ends
+/// the process with a message.
+///
+/// On a thread that runs no tasks, and in a task that is unwinding or being ended, `f` is just called.
+///
+/// # Panics
+///
+/// With what `f` panics with.
+pub fn on_native_stack<T>(f: impl FnOnce() -> T) -> T {
+    let (mut f, mut result) = (Some(f), None);
+    call_on_native_stack(&mut || {
+        // A panic must not run into the worker's loop. It goes on in the task.
+        result = f
+            .take()
+            .map(|f| panic::catch_unwind(AssertUnwindSafe(f)));
+    });
+    match result {
+        Some(Ok(value)) => value,
+        Some(Err(payload)) => panic::resume_unwind(payload),
+        None => unreachable!("it was called, once"),
+    }
+}
+
+/// [`on_native_stack`] without its types. `f` must not panic.
+fn call_on_native_stack(f: &mut dyn FnMut()) {
+    match worker::on_this_thread() {
+        Some(worker) => worker.on_native_stack(f),
+        None => f(),
+    }
+}
+// ANCHOR_END: native
+
 /// The sockets of this stage.
-static NET: PollingNet = PollingNet::new(yield_now);
+static NET: PollingNet = PollingNet::new(yield_now, |f| on_native_stack(f));
 
 // ANCHOR: runtime
 impl Runtime for RoundRobin {
@@ -215,10 +249,10 @@ impl Runtime for RoundRobin {
         // Relaxed: the worker's last word, which may be a moment old. So this is a bound for those who spawn without end,
         // and a few tasks too many find out when they are to begin.
         let living = home.living.load(Relaxed);
-        if living + home.waiting_jobs() >= region.slots() {
+        if living + home.inbox.waiting_jobs() >= region.slots() {
             return Err(region.full());
         }
-        home.arrive(|inbox| inbox.jobs.push(job));
+        home.inbox.arrive(|mail| mail.jobs.push(job));
         Ok(())
     }
 

@@ -1,23 +1,4 @@
-//! A task: one word that says whether it runs, and what its worker keeps with it.
-//!
-//! # The word
-//!
-//! ```text
-//!              park                              (nobody else ever sets PARKED)
-//!   RUNNING ───────────────▶ PARKED
-//!     ▲   │                    │
-//!     │   │ unpark             │ unpark: whoever does it puts the task in a run queue
-//!     │   ▼                    │
-//!     └─ NOTIFIED ◀────────────┘
-//!   the park returns
-//! ```
-//!
-//! RUNNING means "runs, or waits in a queue for its turn". All changes are read-modify-writes of one word, so they have
-//! one order. Exactly one unpark finds PARKED, and that one queues the task: it is never in two queues.
-//!
-//! There is a race in every scheduler between a task that parks and one that wakes it at this very moment, before its
-//! stack has been left. Here it is harmless, since the one thread that could run the woken task is still busy with
-//! leaving the stack. Step 3 has to do something about it.
+//! A task: a closure, a stack once it has begun, and what its worker keeps with it.
 //!
 //! # Type-stable
 //!
@@ -26,25 +7,20 @@
 //!
 //! # Who touches what
 //!
-//! `state` and `home` are for everyone. All the rest is for the thread of the runtime's worker alone.
+//! `word` and `home` are for everyone. All the rest is for the thread of the runtime's worker alone.
 
-use std::cell::{Cell, RefCell, UnsafeCell};
+use std::cell::{Cell, UnsafeCell};
 use std::panic::Location;
 use std::ptr;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicPtr, AtomicU8};
+use std::sync::atomic::AtomicPtr;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, PoisonError};
 
 use step01::{Job, UnparkVTable, Unparker, park::Wait};
 
 use crate::coroutine::{Coroutine, Suspender};
-use crate::inbox::Home;
-
-const RUNNING: u8 = 0;
-const PARKED: u8 = 1;
-const NOTIFIED: u8 = 2;
-/// The runtime is ending, and nobody queues the task any more; an unpark leaves its token all the same.
-const CLAIMED: u8 = 3;
+use crate::home::Home;
+use crate::task_word::{TaskWord, Unpark};
 
 /// How a task that leaves its stack wants to go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,14 +29,27 @@ pub(crate) enum Stop {
     Yield,
     /// When it is unparked.
     Park,
+    /// At once, when the worker has called what the task has left for it.
+    Call,
 }
+
+/// What a task has the worker call for it, on the thread's own stack.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Call(pub(crate) *mut (dyn FnMut() + 'static));
+
+// SAFETY: it is there from the moment at which a task leaves its stack until the worker, on the same thread, calls it.
+// The worker goes to another thread only between two runs.
+unsafe impl Send for Call {}
 
 /// The stack of a task that has begun.
 pub(crate) type Fiber = Coroutine<(), Stop, ()>;
 
 /// A task. It lives for ever, and is many tasks one after the other.
+///
+/// Two lines of the cache, and not a part of a third.
+#[repr(align(128))]
 pub(crate) struct Task {
-    state: AtomicU8,
+    pub(crate) word: TaskWord,
     /// The runtime that it belongs to; runtimes' homes live for ever, too.
     home: AtomicPtr<Home>,
     /// From here on: the worker's.
@@ -72,16 +61,20 @@ pub(crate) struct Task {
     pub(crate) timer: Cell<u64>,
     /// Its closure, until it has begun.
     pub(crate) job: Cell<Option<Job>>,
-    /// Its stack, once it has begun. Borrowed by the worker while it runs.
-    pub(crate) fiber: RefCell<Option<Fiber>>,
-    /// How to leave that stack.
+    /// Its stack, once it has begun. In use by the worker's loop while it runs.
+    pub(crate) fiber: UnsafeCell<Option<Fiber>>,
+    /// How to leave that stack; null until it has begun.
     pub(crate) suspender: Cell<*const Suspender<(), Stop>>,
     /// It is being unwound, and has caught that so many times.
     pub(crate) caught: Cell<Option<u32>>,
+    /// The one behind it in the run queue, or among the free ones.
+    pub(crate) next: Cell<Option<TaskRef>>,
     /// Its neighbours in the list of the living.
     older: Cell<Option<TaskRef>>,
     newer: Cell<Option<TaskRef>>,
 }
+
+const _: () = assert!(size_of::<Task>() == 128);
 
 /// A task; good for ever.
 pub(crate) type TaskRef = &'static Task;
@@ -98,18 +91,19 @@ static VTABLE: UnparkVTable = UnparkVTable {
 };
 
 impl Task {
-    const fn new() -> Task {
+    fn new() -> Task {
         Task {
-            state: AtomicU8::new(RUNNING),
+            word: TaskWord::new(),
             home: AtomicPtr::new(ptr::null_mut()),
             number: Cell::new(0),
             site: Cell::new(None),
             wait: Cell::new(Wait::Park),
             timer: Cell::new(0),
             job: Cell::new(None),
-            fiber: RefCell::new(None),
+            fiber: UnsafeCell::new(None),
             suspender: Cell::new(ptr::null()),
             caught: Cell::new(None),
+            next: Cell::new(None),
             older: Cell::new(None),
             newer: Cell::new(None),
         }
@@ -122,11 +116,11 @@ impl Task {
         self.wait.set(Wait::Park);
         self.timer.set(0);
         self.caught.set(None);
+        self.suspender.set(ptr::null());
         self.job.set(Some(job));
         // Relaxed: read by whoever finds PARKED, which comes later and is Release.
         self.home.store(ptr::from_ref(home).cast_mut(), Relaxed);
-        // Relaxed: an unpark that is meant for the task before may still come. It is as good as a token for this one.
-        self.state.store(RUNNING, Relaxed);
+        self.word.begin();
     }
 
     /// Who wakes it.
@@ -135,57 +129,23 @@ impl Task {
         unsafe { Unparker::new(ptr::from_ref(self).cast(), &VTABLE) }
     }
 
-    // ANCHOR: word
-    /// Leaves the token; queues the task if it is parked.
+    /// Queues it if it is parked, or leaves the token.
     #[inline]
     fn unpark(&'static self) {
-        // AcqRel: Release pairs with the Acquire in `take_token`, so that the task sees what its waker did; Acquire pairs
-        // with the Release in `try_park`, so that we see its home.
-        if self.state.swap(NOTIFIED, AcqRel) == PARKED {
+        if self.word.unpark() == Unpark::Queue {
+            // Relaxed: the word has been acquired, and `begin` stored the home before the task could park.
             let home = self.home.load(Relaxed);
-            // SAFETY: it was PARKED, so `begin` has stored a home, and those live for ever.
+            // SAFETY: it was parked, so `begin` has stored a home, and those live for ever.
             unsafe { &*home }.make_ready(self);
         }
-    }
-
-    /// The task itself, about to leave its stack: true if it is parked now, false if a token was there.
-    #[inline]
-    pub(crate) fn try_park(&self) -> bool {
-        // Release: pairs with the Acquire in `unpark`. Acquire: pairs with the Release there, for the failure.
-        self.state
-            .compare_exchange(RUNNING, PARKED, Release, Acquire)
-            .is_ok()
-    }
-
-    /// The task itself, running again: takes the token.
-    #[inline]
-    pub(crate) fn take_token(&self) {
-        // Acquire: pairs with the Release in `unpark`.
-        self.state.swap(RUNNING, Acquire);
-    }
-    // ANCHOR_END: word
-
-    /// The worker, when the runtime ends: from now on no unpark queues it. False if it is, or is about to be, in a queue.
-    pub(crate) fn claim(&self) -> bool {
-        // AcqRel, here and below: as in `unpark`.
-        let before = self.state.swap(CLAIMED, AcqRel);
-        if before == NOTIFIED {
-            self.state.swap(NOTIFIED, AcqRel);
-        }
-        before == PARKED
-    }
-
-    /// Whether it has a token; for the worker, of a task that it has claimed.
-    pub(crate) fn has_token(&self) -> bool {
-        // Acquire: pairs with the Release in `unpark`.
-        self.state.load(Acquire) == NOTIFIED
     }
 }
 
 impl std::fmt::Debug for Task {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Relaxed: only for the eye.
-        write!(f, "Task(state {})", self.state.load(Relaxed))
+        f.debug_struct("Task")
+            .field("word", &self.word)
+            .finish_non_exhaustive()
     }
 }
 
@@ -231,10 +191,11 @@ impl Living {
     }
 }
 
-/// Tasks to be used again: this worker's own, and those that ended workers have left.
+/// Tasks to be used again: this worker's own, and those that ended workers have left. The one that ended last is the
+/// first to be used, since it is in the cache; they are chained by the link of the run queue.
 #[derive(Debug)]
 pub(crate) struct FreeTasks {
-    own: UnsafeCell<Vec<TaskRef>>,
+    first: Cell<Option<TaskRef>>,
 }
 
 /// Tasks that belong to no worker.
@@ -246,39 +207,44 @@ const CHUNK: usize = 256;
 impl FreeTasks {
     pub(crate) fn new() -> Self {
         FreeTasks {
-            own: UnsafeCell::new(Vec::new()),
+            first: Cell::new(None),
         }
     }
 
     #[inline]
     pub(crate) fn take(&self) -> TaskRef {
-        // SAFETY: not Sync, and no reference leaves this type's functions.
-        let own = unsafe { &mut *self.own.get() };
-        if let Some(task) = own.pop() {
-            return task;
+        match self.first.get() {
+            Some(task) => {
+                self.first.set(task.next.get());
+                task
+            }
+            None => self.make(),
         }
-        own.append(&mut LEFT.lock().unwrap_or_else(PoisonError::into_inner));
-        if own.is_empty() {
+    }
+
+    #[cold]
+    fn make(&self) -> TaskRef {
+        let mut left = LEFT.lock().unwrap_or_else(PoisonError::into_inner);
+        if left.is_empty() {
             let chunk: Box<[Task]> = (0..CHUNK).map(|_| Task::new()).collect();
-            own.extend(Box::leak(chunk).iter());
+            left.extend(Box::leak(chunk).iter());
         }
-        match own.pop() {
-            Some(task) => task,
-            None => unreachable!("there is a chunk of them"),
-        }
+        left.drain(..).for_each(|task| self.give_back(task));
+        drop(left);
+        self.take()
     }
 
     #[inline]
     pub(crate) fn give_back(&self, task: TaskRef) {
-        // SAFETY: as in `take`.
-        unsafe { &mut *self.own.get() }.push(task);
+        task.next.set(self.first.replace(Some(task)));
     }
 }
 
 impl Drop for FreeTasks {
     fn drop(&mut self) {
+        let own = std::iter::successors(self.first.take(), |task| task.next.get());
         LEFT.lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .append(self.own.get_mut());
+            .extend(own);
     }
 }

@@ -30,7 +30,6 @@
 //! the meantime first goes on, and is unwound at its next stop: what it has waited for is there.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -40,13 +39,15 @@ use std::time::{Duration, Instant};
 use step01::park::{ParkVTable, Parker, Wait};
 use step01::{ForcedUnwind, Job, SpawnError};
 
-use crate::coroutine::{Coroutine, Resumed};
+use crate::coroutine::{Coroutine, Resumed, Suspender};
 use crate::deadlock;
 use crate::fatal::die;
-use crate::inbox::Home;
+use crate::home::Home;
+use crate::run_queue::RunQueue;
 use crate::stack::Region;
 use crate::stack_pool::{Counts, StackPool};
-use crate::task::{FreeTasks, Living, Stop, Task, TaskRef};
+use crate::task::{Call, Fiber, FreeTasks, Living, Stop, Task, TaskRef};
+use crate::task_word::{Claim, Park};
 use crate::timer::Timers;
 
 /// Inbox and timers are looked at once in so many turns, if there is always something to run.
@@ -64,9 +65,11 @@ pub(crate) struct Worker {
     home: &'static Home,
     region: Arc<Region>,
     pool: RefCell<StackPool>,
-    queue: RefCell<VecDeque<TaskRef>>,
+    queue: RunQueue,
     timers: RefCell<Timers<TaskRef>>,
     current: Cell<Option<TaskRef>>,
+    /// What a task wants called, with [`Stop::Call`].
+    call: Cell<Option<Call>>,
     living: Living,
     free: FreeTasks,
     next_number: Cell<u64>,
@@ -101,9 +104,10 @@ impl Worker {
             home,
             pool: RefCell::new(StackPool::new(Arc::clone(&region))),
             region,
-            queue: RefCell::new(VecDeque::new()),
+            queue: RunQueue::default(),
             timers: RefCell::new(Timers::new()),
             current: Cell::new(None),
+            call: Cell::new(None),
             living: Living::default(),
             free: FreeTasks::new(),
             next_number: Cell::new(1),
@@ -131,15 +135,19 @@ impl Worker {
         self.closing.set(false);
         self.panicking.set(thread::panicking());
         self.start(main)?;
-        let mut turn: u32 = 0;
-        while !done() {
-            turn = turn.wrapping_add(1);
-            if turn.is_multiple_of(LOOK_AROUND) {
+        let mut turns = LOOK_AROUND;
+        loop {
+            turns -= 1;
+            if turns == 0 {
+                turns = LOOK_AROUND;
                 self.look_around();
             }
-            let next = self.queue.borrow_mut().pop_front();
-            match next {
-                Some(task) => self.turn(task),
+            match self.queue.pop() {
+                Some(task) => {
+                    if self.turn(task) && done() {
+                        break;
+                    }
+                }
                 None if self.look_around() => {}
                 None => self.idle(),
             }
@@ -148,40 +156,61 @@ impl Worker {
         Ok(())
     }
 
-    /// Lets a task run until it stops. Inlined into the loop: a switch lets the compiler keep nothing in registers, so a
-    /// function around it saves them all, each time it is entered.
+    /// Lets a task run until it stops. True if that was its end.
+    ///
+    /// Inlined into the loop: a switch lets the compiler keep nothing in registers, so a function around it saves them
+    /// all, each time it is entered.
     #[inline(always)]
-    fn turn(&self, task: TaskRef) {
-        let mut place = task.fiber.borrow_mut();
-        let fiber = match &mut *place {
-            Some(fiber) => fiber,
-            empty => {
-                let stack = self.pool.borrow_mut().take();
-                match (task.job.take(), stack) {
-                    (Some(job), Ok(stack)) => empty.insert(bind(task, job, stack)),
-                    (job, refused) => {
-                        drop(place);
-                        return self.refuse(task, job, refused.err());
-                    }
-                }
-            }
+    fn turn(&self, task: TaskRef) -> bool {
+        // SAFETY: the worker's alone, and it uses the fiber in `turn` and `close` only. Neither is entered for a task
+        // that runs: it is in no queue, and `close` comes after the loop.
+        let place = unsafe { &mut *task.fiber.get() };
+        if place.is_none() {
+            self.bind(task, place);
+        }
+        let Some(fiber) = place else {
+            return true; // there was no stack for it
         };
-        self.current.set(Some(task));
-        let stopped = fiber.resume(());
-        self.current.set(None);
-        match stopped {
-            Resumed::Yielded(Stop::Park) => {}
-            Resumed::Yielded(Stop::Yield) => self.push(task),
-            Resumed::Returned(()) => {
-                if let Some(fiber) = place.take() {
-                    self.pool.borrow_mut().give_back(fiber.into_stack());
+        loop {
+            self.current.set(Some(task));
+            let stopped = fiber.resume(());
+            self.current.set(None);
+            match stopped {
+                Resumed::Yielded(Stop::Park) => return false,
+                Resumed::Yielded(Stop::Yield) => {
+                    self.push(task);
+                    return false;
                 }
-                drop(place);
-                self.forget(task);
+                Resumed::Yielded(Stop::Call) => self.call(),
+                Resumed::Returned(()) => break,
             }
         }
+        let stack = fiber.take_stack();
+        *place = None;
+        self.pool.borrow_mut().give_back(stack);
+        self.forget(task);
+        true
     }
     // ANCHOR_END: loop
+
+    // ANCHOR: bind
+    /// Gives a task that has not begun its stack. If there is none, the task ends here.
+    #[inline(never)]
+    fn bind(&self, task: TaskRef, place: &mut Option<Fiber>) {
+        let stack = self.pool.borrow_mut().take();
+        match (task.job.take(), stack) {
+            (Some(job), Ok(stack)) => {
+                let (number, site) = (task.number.get(), job.site());
+                let run = move |suspender: &Suspender<(), Stop>, ()| {
+                    task.suspender.set(suspender);
+                    job.run();
+                };
+                *place = Some(Coroutine::labelled(stack, number, site, run));
+            }
+            (job, refused) => self.refuse(task, job, refused.err()),
+        }
+    }
+    // ANCHOR_END: bind
 
     /// There is no stack for a task that was spawned. Whoever joins it finds it cancelled.
     #[cold]
@@ -198,10 +227,10 @@ impl Worker {
     // ANCHOR: look_around
     /// Looks whether anything has come from other threads or become due. True if there is something to run.
     fn look_around(&self) -> bool {
-        if self.home.has_mail() {
-            let inbox = self.home.empty();
-            self.queue.borrow_mut().extend(inbox.ready);
-            inbox.jobs.into_iter().for_each(|job| self.add(job));
+        if self.home.inbox.has_mail() {
+            let mail = self.home.inbox.empty();
+            mail.ready.into_iter().for_each(|task| self.push(task));
+            mail.jobs.into_iter().for_each(|job| self.add(job));
         }
         if !self.timers.borrow().is_empty() {
             let now = Instant::now();
@@ -217,7 +246,7 @@ impl Worker {
                 }
             }
         }
-        !self.queue.borrow().is_empty()
+        !self.queue.is_empty()
     }
     // ANCHOR_END: look_around
 
@@ -226,12 +255,12 @@ impl Worker {
     fn idle(&self) {
         let earliest = self.timers.borrow_mut().earliest(is_current);
         if earliest.is_some() {
-            self.home.sleep(earliest, None);
+            self.home.inbox.sleep(earliest, None);
             return;
         }
-        self.home.sleep(None, Some(QUIET));
+        self.home.inbox.sleep(None, Some(QUIET));
         // In this order: if there is no other thread, then none can bring anything after the second look.
-        if !self.home.has_mail() && deadlock::alone() && !self.home.has_mail() {
+        if !self.home.inbox.has_mail() && deadlock::alone() && !self.home.inbox.has_mail() {
             deadlock::report(&self.living);
         }
     }
@@ -240,7 +269,7 @@ impl Worker {
     /// Queues a task behind the others.
     #[inline]
     pub(crate) fn push(&self, task: TaskRef) {
-        self.queue.borrow_mut().push_back(task);
+        self.queue.push(task);
     }
 
     // ANCHOR: start
@@ -298,8 +327,10 @@ impl Worker {
     /// Stops the running task; see `step01::park`.
     fn park(&self, wait: Wait, deadline: Option<Instant>) {
         let task = self.current();
-        self.check(task, "parked");
-        if task.try_park() {
+        if thread::panicking() || task.caught.get().is_some() {
+            self.check(task, "parked");
+        }
+        if task.word.try_park() == Park::Parked {
             task.wait.set(wait);
             if let Some(deadline) = deadline {
                 let number = self.timers.borrow_mut().add(deadline, task);
@@ -308,18 +339,41 @@ impl Worker {
             self.stop(task, Stop::Park);
             self.drop_timer(task);
         }
-        task.take_token();
     }
 
     /// Lets the others run.
     #[inline]
     pub(crate) fn yield_now(&self) {
         let task = self.current();
-        if thread::panicking() && !self.panicking.get() {
-            return; // std counts panics for the thread, so this task stays on it until its panic is over
+        if thread::panicking() || task.caught.get().is_some() {
+            if thread::panicking() && !self.panicking.get() {
+                return; // std counts panics for the thread, so this task stays on it until its panic is over
+            }
+            self.check(task, "yielded");
         }
-        self.check(task, "yielded");
         self.stop(task, Stop::Yield);
+    }
+
+    /// Calls `f` on the thread's own stack, which is large, while the calling task waits.
+    pub(crate) fn on_native_stack(&self, f: &mut dyn FnMut()) {
+        let task = self.current();
+        let ending = thread::panicking() || task.caught.get().is_some();
+        if ending || task.suspender.get().is_null() {
+            return f(); // this task does not leave its stack any more, or never had one
+        }
+        let f: *mut (dyn FnMut() + '_) = f;
+        // SAFETY: only the lifetime changes. The worker calls it before this task goes on, and then forgets it.
+        let f: *mut (dyn FnMut() + 'static) = unsafe { std::mem::transmute(f) };
+        self.call.set(Some(Call(f)));
+        self.stop(task, Stop::Call);
+    }
+
+    /// Calls what the task that has just stopped has left.
+    fn call(&self) {
+        if let Some(Call(f)) = self.call.take() {
+            // SAFETY: it lies on the stack of that task, which stays where it is until the task goes on, after this.
+            unsafe { (*f)() }
+        }
     }
 
     /// Leaves the task's stack. Returns when it is its turn again.
@@ -336,15 +390,8 @@ impl Worker {
     // ANCHOR_END: park
 
     /// What must not go on: a task that would leave its stack in the middle of a panic, or that was ended.
-    #[inline]
-    fn check(&self, task: TaskRef, verb: &str) {
-        if thread::panicking() || task.caught.get().is_some() {
-            self.check_closely(task, verb);
-        }
-    }
-
     #[cold]
-    fn check_closely(&self, task: TaskRef, verb: &str) {
+    fn check(&self, task: TaskRef, verb: &str) {
         if thread::panicking() && !self.panicking.get() {
             let number = task.number.get().to_string();
             let site = task.site.get().map(ToString::to_string).unwrap_or_default();
@@ -381,12 +428,13 @@ impl Worker {
     fn close(&self) {
         self.closing.set(true);
         // From here on nobody queues a task. Those that were not parked are in a queue, or on their way into one.
-        let queued = self.living.iter().filter(|task| !task.claim()).count();
-        let mut found = self.queue.borrow_mut().drain(..).count();
+        let claims = self.living.iter().map(|task| task.word.claim());
+        let queued = claims.filter(|claim| *claim == Claim::Queued).count();
+        let mut found = std::iter::from_fn(|| self.queue.pop()).count();
         loop {
-            let inbox = self.home.empty();
-            found += inbox.ready.len();
-            drop(inbox.jobs);
+            let mail = self.home.inbox.empty();
+            found += mail.ready.len();
+            drop(mail.jobs);
             if found >= queued {
                 break;
             }
@@ -397,20 +445,18 @@ impl Worker {
             let Some(task) = newest else { break };
             self.current.set(Some(task));
             task.caught.set(Some(0));
-            let fiber = task.fiber.borrow_mut().take();
+            // SAFETY: as in `turn`.
+            let fiber = unsafe { &mut *task.fiber.get() }.take();
             match fiber {
                 Some(mut fiber) => {
-                    if task.has_token() {
+                    if task.word.has_token() {
                         // What it waits for has come, the end of its scope perhaps. It goes on to its next stop.
                         fiber.resume(());
                     }
                     let stack = fiber.into_stack();
                     self.pool.borrow_mut().give_back(stack);
                 }
-                None => {
-                    task.suspender.set(ptr::null());
-                    drop(task.job.take());
-                }
+                None => drop(task.job.take()),
             }
             self.current.set(None);
             self.forget(task);
@@ -446,17 +492,6 @@ impl Drop for Entered {
         WORKER.set(self.worker);
     }
 }
-
-// ANCHOR: bind
-/// Gives a task its stack.
-fn bind(task: TaskRef, job: Job, stack: crate::Stack) -> crate::task::Fiber {
-    let (number, site) = (task.number.get(), job.site());
-    Coroutine::labelled(stack, number, site, move |suspender, ()| {
-        task.suspender.set(suspender);
-        job.run();
-    })
-}
-// ANCHOR_END: bind
 
 fn is_current(number: u64, task: &&'static Task) -> bool {
     task.timer.get() == number

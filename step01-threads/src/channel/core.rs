@@ -76,6 +76,7 @@ pub(crate) enum Attempt {
 
 impl Attempt {
     /// Ends an attempt once the lock is released: tells the partner. None if there was nothing to end.
+    #[inline]
     pub(crate) fn settle(self) -> Option<Outcome> {
         match self {
             Attempt::Done(partner) => {

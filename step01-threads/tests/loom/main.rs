@@ -32,6 +32,8 @@ mod join;
 mod lock;
 #[path = "../../src/mutex.rs"]
 mod mutex;
+#[path = "../../src/packet_memory.rs"]
+mod packet_memory;
 #[path = "../../src/once.rs"]
 mod once;
 #[path = "../../src/os_parker.rs"]
