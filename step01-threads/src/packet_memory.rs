@@ -218,7 +218,9 @@ mod tests {
             let layout = Layout::from_size_align(100, 8).unwrap();
             let blocks: Vec<_> = (0..2 * KEPT).map(|_| allocate(layout)).collect();
             // SAFETY: each is freed once.
-            blocks.iter().for_each(|block| unsafe { free(*block, layout) });
+            blocks
+                .iter()
+                .for_each(|block| unsafe { free(*block, layout) });
             let count = LISTS.with(|lists| lists.0[index(layout).unwrap()].count.get());
             assert_eq!(count, KEPT);
             assert_eq!(allocate(layout), blocks[KEPT - 1]);

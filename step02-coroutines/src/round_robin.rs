@@ -179,9 +179,7 @@ pub fn on_native_stack<T>(f: impl FnOnce() -> T) -> T {
     let (mut f, mut result) = (Some(f), None);
     call_on_native_stack(&mut || {
         // A panic must not run into the worker's loop. It goes on in the task.
-        result = f
-            .take()
-            .map(|f| panic::catch_unwind(AssertUnwindSafe(f)));
+        result = f.take().map(|f| panic::catch_unwind(AssertUnwindSafe(f)));
     });
     match result {
         Some(Ok(value)) => value,

@@ -413,3 +413,41 @@ fn called_outside_of_a_run_the_functions_are_those_of_the_thread() {
     assert!(start.elapsed() >= Duration::from_millis(1));
     assert_eq!(rt.blocking(|| 3), 3);
 }
+
+/// Where a name is looked up the C library is called, and it may want more stack than a task has. So the resolver runs on
+/// the thread's own, its panics come back to the task, and a task can do without a runtime around it.
+#[test]
+fn names_are_looked_up_on_the_threads_own_stack() {
+    use std::net::{SocketAddr, ToSocketAddrs};
+    use step01::Net as _;
+
+    fn here() -> usize {
+        step02::arch::stack_pointer().addr()
+    }
+    struct Resolver(Arc<AtomicUsize>);
+    impl ToSocketAddrs for Resolver {
+        type Iter = std::vec::IntoIter<SocketAddr>;
+        fn to_socket_addrs(&self) -> std::io::Result<Self::Iter> {
+            self.0.store(here(), SeqCst);
+            Ok(vec![([127, 0, 0, 1], 0).into()].into_iter())
+        }
+    }
+
+    let rt = RoundRobin::builder().stack_size(64 << 10).build().unwrap();
+    let own = here();
+    let at = Arc::new(AtomicUsize::new(0));
+    rt.run(|| {
+        assert!(
+            own.abs_diff(here()) > 1 << 20,
+            "a task has a stack of its own"
+        );
+        rt.net().listen(Resolver(at.clone())).unwrap();
+        assert!(own.abs_diff(at.load(SeqCst)) < 1 << 20);
+
+        let caught =
+            panic::catch_unwind(|| step02::round_robin::on_native_stack(|| panic::panic_any(7)));
+        assert_eq!(caught.unwrap_err().downcast_ref(), Some(&7));
+        assert_eq!(step02::round_robin::on_native_stack(|| 5), 5);
+    });
+    assert_eq!(step02::round_robin::on_native_stack(|| 6), 6);
+}

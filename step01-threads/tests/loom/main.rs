@@ -32,12 +32,12 @@ mod join;
 mod lock;
 #[path = "../../src/mutex.rs"]
 mod mutex;
-#[path = "../../src/packet_memory.rs"]
-mod packet_memory;
 #[path = "../../src/once.rs"]
 mod once;
 #[path = "../../src/os_parker.rs"]
 mod os_parker;
+#[path = "../../src/packet_memory.rs"]
+mod packet_memory;
 #[path = "../../src/select.rs"]
 mod select;
 #[path = "../../src/select_dynamic.rs"]

@@ -9,7 +9,7 @@ use crate::model::{Bound, explore};
 /// Two threads bring something while the worker is on its way to sleep. It gets both.
 #[test]
 fn arrive_against_sleep() {
-    explore("arrive against sleep", Bound::Complete, 50, || {
+    explore("arrive against sleep", Bound::Complete, 20_000, || {
         let inbox = Arc::new(Inbox::<u32, u32>::new());
         let senders = [1, 2].map(|n| {
             let inbox = inbox.clone();
@@ -24,14 +24,16 @@ fn arrive_against_sleep() {
             sum += jobs.iter().sum::<u32>();
         }
         assert_eq!(sum, 3);
-        senders.into_iter().for_each(|sender| sender.join().unwrap());
+        senders
+            .into_iter()
+            .for_each(|sender| sender.join().unwrap());
     });
 }
 
 /// A busy worker looks at the hint alone. It is never behind for good: what has arrived, and was not taken out, shows.
 #[test]
 fn the_hint_is_not_lost() {
-    explore("the hint is not lost", Bound::Complete, 10, || {
+    explore("the hint is not lost", Bound::Complete, 1_000, || {
         let inbox = Arc::new(Inbox::<u32, u32>::new());
         let senders = [1, 2].map(|n| {
             let inbox = inbox.clone();
@@ -43,7 +45,9 @@ fn the_hint_is_not_lost() {
             assert!(!ready.is_empty(), "the hint said that there was mail");
             got += ready.len();
         }
-        senders.into_iter().for_each(|sender| sender.join().unwrap());
+        senders
+            .into_iter()
+            .for_each(|sender| sender.join().unwrap());
         assert_eq!(inbox.has_mail(), got < 2);
         got += inbox.empty().ready.len();
         assert_eq!(got, 2);

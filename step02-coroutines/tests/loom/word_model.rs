@@ -50,7 +50,7 @@ impl Model {
 /// parked.
 #[test]
 fn park_against_unpark() {
-    explore("park against unpark", Bound::Complete, 5, || {
+    explore("park against unpark", Bound::Complete, 50, || {
         let task = Model::new();
         let data = Arc::new(UnsafeCell::new(0));
         let waker = {
@@ -68,10 +68,11 @@ fn park_against_unpark() {
     });
 }
 
-/// Two wake at once. The task is queued once at a time, and has seen what both did by the time it waits no longer.
+/// Two wake at once. The task is queued once at a time, two wake-ups end at most two parks, and by then it has seen what
+/// both did, be their tokens one or two.
 #[test]
 fn two_unparks() {
-    explore("two unparks", Bound::Complete, 100, || {
+    explore("two unparks", Bound::Preemptions(2), 2_000, || {
         let task = Model::new();
         let flags = Arc::new([AtomicBool::new(false), AtomicBool::new(false)]);
         let wakers = [0, 1].map(|n| {
@@ -82,41 +83,13 @@ fn two_unparks() {
                 task.unpark();
             })
         });
-        while !flags.iter().all(|flag| flag.load(Relaxed)) {
-            task.park();
-        }
-        wakers.into_iter().for_each(|waker| waker.join().unwrap());
-    });
-}
-
-/// A token that was left while the task ran, by two wakers, is one token, and it carries what both did.
-#[test]
-fn one_token_from_two() {
-    explore("one token from two", Bound::Complete, 5, || {
-        let task = Model::new();
-        let flags = Arc::new([AtomicBool::new(false), AtomicBool::new(false)]);
-        let waker = {
-            let (task, flags) = (task.clone(), flags.clone());
-            thread::spawn(move || {
-                flags[0].store(true, Relaxed);
-                task.unpark();
-            })
-        };
-        let other = {
-            let (task, flags) = (task.clone(), flags.clone());
-            thread::spawn(move || {
-                flags[1].store(true, Relaxed);
-                task.unpark();
-            })
-        };
         let mut parks = 0;
-        while !(flags[0].load(Relaxed) && flags[1].load(Relaxed)) {
+        while !flags.iter().all(|flag| flag.load(Relaxed)) {
             task.park();
             parks += 1;
         }
         assert!(parks <= 2, "two wake-ups end at most two parks");
-        waker.join().unwrap();
-        other.join().unwrap();
+        wakers.into_iter().for_each(|waker| waker.join().unwrap());
     });
 }
 
@@ -124,7 +97,7 @@ fn one_token_from_two() {
 /// and the worker finds it.
 #[test]
 fn claim_against_unpark() {
-    explore("claim against unpark", Bound::Complete, 5, || {
+    explore("claim against unpark", Bound::Complete, 10, || {
         let task = Model::new();
         assert_eq!(task.word.try_park(), Park::Parked);
         let waker = {
@@ -139,7 +112,10 @@ fn claim_against_unpark() {
             assert!(task.word.has_token(), "it was woken, and may go on");
         }
         waker.join().unwrap();
-        assert!(task.inbox.empty().ready.is_empty(), "queued after the claim");
+        assert!(
+            task.inbox.empty().ready.is_empty(),
+            "queued after the claim"
+        );
         assert!(task.word.has_token(), "the wake-up was lost");
     });
 }
@@ -147,22 +123,27 @@ fn claim_against_unpark() {
 /// The same for a task that runs, or waits in a queue, and two wakers: the worker may count on what `claim` said.
 #[test]
 fn claim_against_two_unparks() {
-    explore("claim against two unparks", Bound::Complete, 50, || {
-        let task = Model::new();
-        assert_eq!(task.word.try_park(), Park::Parked);
-        let wakers = [(); 2].map(|()| {
-            let task = task.clone();
-            thread::spawn(move || task.unpark())
-        });
-        let queued = usize::from(task.word.claim() == Claim::Queued);
-        let mut found = 0;
-        while found < queued {
+    explore(
+        "claim against two unparks",
+        Bound::Preemptions(3),
+        500,
+        || {
+            let task = Model::new();
+            assert_eq!(task.word.try_park(), Park::Parked);
+            let wakers = [(); 2].map(|()| {
+                let task = task.clone();
+                thread::spawn(move || task.unpark())
+            });
+            let queued = usize::from(task.word.claim() == Claim::Queued);
+            let mut found = 0;
+            while found < queued {
+                found += task.inbox.empty().ready.len();
+                thread::yield_now();
+            }
+            wakers.into_iter().for_each(|waker| waker.join().unwrap());
             found += task.inbox.empty().ready.len();
-            thread::yield_now();
-        }
-        wakers.into_iter().for_each(|waker| waker.join().unwrap());
-        found += task.inbox.empty().ready.len();
-        assert_eq!(found, queued, "as often in a queue as the claim has said");
-        assert!(task.word.has_token(), "the wake-up was lost");
-    });
+            assert_eq!(found, queued, "as often in a queue as the claim has said");
+            assert!(task.word.has_token(), "the wake-up was lost");
+        },
+    );
 }
