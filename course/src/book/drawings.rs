@@ -211,16 +211,19 @@ impl Ruler {
         Ruler::TOP + Ruler::ROW * rows as f64
     }
 
-    /// The marks behind so many rows, and what they mean below. Where there are many, only every third has room for that.
+    /// The marks behind so many rows, and what they mean below. Where there are many, only every third has room for that,
+    /// and those between are short.
     fn draw(&self, svg: &mut Svg, rows: usize) {
         let bottom = Ruler::bottom(rows);
         let every = if self.decades > 6.0 { 3 } else { 1 };
         for decade in 0..=self.decades as i32 {
             let ns = 10f64.powi(decade);
             let x = self.at(ns);
-            svg.line("thin", (x, 10.0), (x, bottom));
             if decade % every == 0 {
+                svg.line("thin", (x, 10.0), (x, bottom));
                 svg.text("small quiet mid", x, bottom + 18.0, &quantity(ns, "ns"));
+            } else {
+                svg.line("thin", (x, bottom - 7.0), (x, bottom));
             }
         }
     }
