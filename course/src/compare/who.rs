@@ -7,7 +7,7 @@
 use std::io;
 use std::process::Command;
 
-use workloads::catalog::Info;
+use workloads::catalog::{self, Info};
 
 use super::peers::Peer;
 use super::repetition;
@@ -75,7 +75,10 @@ impl Who {
         command.args(["repetition", whom, self.name()]);
         command.args(["--workload", &args.workload]);
         command.args(["--size", args.size.word()]);
-        command.args(["--workers", &args.workers.to_string()]);
+        // A peer's program does not have to know which workloads are about a single worker.
+        let workers =
+            catalog::find(&args.workload).map(|info| repetition::workers(info, args.workers));
+        command.args(["--workers", &workers.unwrap_or(args.workers).to_string()]);
         Ok(command)
     }
 }
