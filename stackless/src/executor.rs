@@ -164,7 +164,8 @@ pub fn run<T>(main: impl AsyncFnOnce(Spawner) -> T) -> Result<T, Deadlock> {
             continue;
         };
         // Before the poll: whoever wakes the task from here on queues it again.
-        next.queued.lower();
+        let was_queued = next.queued.lower();
+        debug_assert!(was_queued, "whatever is in a queue says so");
         if Arc::ptr_eq(&next, &head) {
             if let Poll::Ready(value) = main.as_mut().poll(&mut Context::from_waker(&waker)) {
                 return Ok(value);

@@ -48,11 +48,11 @@ impl Queued {
         !self.0.swap(true, AcqRel)
     }
 
-    /// Says that the task is about to be polled.
-    pub(crate) fn lower(&self) {
+    /// Says that the task is about to be polled. True if the word was up, as it is for whatever is in a queue.
+    pub(crate) fn lower(&self) -> bool {
         // AcqRel: Acquire takes over what every waker wrote that has found the word raised. A plain store would see
-        // nothing of them.
-        self.0.swap(false, AcqRel);
+        // nothing of it.
+        self.0.swap(false, AcqRel)
     }
 }
 // ANCHOR_END: queued

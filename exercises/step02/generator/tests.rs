@@ -1,5 +1,8 @@
 //! Judges a generator: when its function runs, how it ends, and what becomes of the stack and of what is on it.
 
+// A generator that is not written yet has nothing to drop.
+#![allow(clippy::drop_non_drop)]
+
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;

@@ -64,8 +64,6 @@ impl Scheduler {
     ///
     /// If there is no stack for a task that is to begin.
     pub fn run(&self) -> usize {
-        let _: Option<(Fiber, Resumed<(), ()>, Box<dyn Any>, Cell<()>, VecDeque<()>)> = None;
-        let _ = catch_unwind(AssertUnwindSafe(|| ()));
         todo!("run tasks in turns, until none is left")
     }
 

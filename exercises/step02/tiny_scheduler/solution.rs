@@ -86,8 +86,6 @@ impl Scheduler {
     ///
     /// If there is no stack for a task that is to begin.
     pub fn run(&self) -> usize {
-        // ANCHOR: cut_run | let _: Option<(Fiber, Resumed<(), ()>, Box<dyn Any>, Cell<()>, VecDeque<()>)> = None;
-        // ANCHOR: cut_run | let _ = catch_unwind(AssertUnwindSafe(|| ()));
         // ANCHOR: cut_run | todo!("run tasks in turns, until none is left")
         let Shared {
             pool,
