@@ -4,12 +4,13 @@
 //! have to compile mdbook. It is served by the web server of `workloads::programs`, on `step01`'s threads.
 //!
 //! `--record` is for maintainers: it measures this machine and makes the book's numbers from what was found. `--regenerate`
-//! makes them anew from the recording that is there. See `recorded.rs`.
+//! makes them anew from the recordings that are there. See `recorded.rs` and `stackless.rs`.
 
 mod drawings;
 pub mod recorded;
 mod rounded;
 mod run;
+mod stackless;
 
 use std::fs;
 use std::io::{ErrorKind, Write as _};
@@ -41,7 +42,7 @@ pub(crate) struct Args {
     #[arg(long, requires = "record")]
     quick: bool,
 
-    /// Make the numbers in the book anew from the recording that is there (for maintainers)
+    /// Make the numbers in the book anew from the recordings that are there (for maintainers)
     #[arg(long, conflicts_with_all = ["no_serve", "record"])]
     regenerate: bool,
 }
@@ -52,6 +53,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let recordings = root.join("book/src/recorded");
     if args.record {
         record(&recordings, args.quick)?;
+        stackless::record(&root, &recordings, args.quick)?;
     }
     if args.record || args.regenerate {
         regenerate(&recordings)?;
@@ -132,7 +134,7 @@ fn with_command(report: &str, command: &str) -> anyhow::Result<String> {
     Ok(text)
 }
 
-/// Writes what follows from the recording.
+/// Writes what follows from the recordings.
 fn regenerate(recordings: &Path) -> anyhow::Result<()> {
     for (name, text) in recorded::files(recordings)? {
         let file = recordings.join(name);

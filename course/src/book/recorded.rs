@@ -25,6 +25,7 @@ use super::rounded::{count, quantity, three_digits, times, two_digits};
 use super::run::{Machine, Measured, Report};
 
 pub use super::run::RUN;
+pub use super::stackless::RECORDING as STACKLESS;
 
 /// The steps that the book has numbers of, in its order.
 pub const STEPS: &[&str] = &["step01", "step02"];
@@ -93,6 +94,7 @@ pub fn files(folder: &Path) -> anyhow::Result<Vec<(String, String)>> {
         }
         add("times.svg", drawings::times(&step.times()?));
     }
+    files.extend(super::stackless::files(folder)?);
     Ok(files)
 }
 

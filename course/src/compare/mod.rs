@@ -10,7 +10,7 @@ mod cell;
 mod child;
 mod extras;
 mod listing;
-mod machine;
+pub(crate) mod machine;
 mod measure;
 mod noise;
 mod peers;

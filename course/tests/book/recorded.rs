@@ -81,8 +81,10 @@ mod tests {
     fn current() -> Sample {
         let folder = workspace_root().join("book/src/recorded");
         let mut sample = Sample::page("# Page\n");
-        let run = std::fs::read_to_string(folder.join(generate::RUN)).unwrap();
-        sample = sample.file("book/src/recorded/run.json", &run);
+        for name in [generate::RUN, generate::STACKLESS] {
+            let text = std::fs::read_to_string(folder.join(name)).unwrap();
+            sample = sample.file(&format!("book/src/recorded/{name}"), &text);
+        }
         for (name, text) in generate::files(&folder).unwrap() {
             sample = sample.file(&format!("book/src/recorded/{name}"), &text);
         }
