@@ -313,15 +313,12 @@ fn progress(report: &Report) -> Option<String> {
 fn change(report: &Report, before: &Column, after: &Column) -> Option<String> {
     let (mut better, mut worse) = (Vec::new(), Vec::new());
     for (workload, what) in COMPARED {
-        let old = report.headline(&before.name, workload);
-        let new = report.headline(&after.name, workload);
-        let (Some(old), Some(new)) = (old, new) else {
+        let old = compared(report, before, workload);
+        let new = compared(report, after, workload);
+        let (Some((from, better_is)), Some((to, _))) = (old, new) else {
             continue;
         };
-        let (Some(from), Some(to)) = (old.value, new.value) else {
-            continue;
-        };
-        let gain = match old.better {
+        let gain = match better_is {
             Direction::Lower => from / to,
             Direction::Higher => to / from,
         };
@@ -350,6 +347,20 @@ fn change(report: &Report, before: &Column, after: &Column) -> Option<String> {
         after.name,
         parts.join("; ")
     ))
+}
+
+/// What stands for a workload in that comparison: its headline. For memory it is all that a task takes, its page tables and
+/// the kernel's part with it.
+fn compared(report: &Report, column: &Column, workload: &str) -> Option<(f64, Direction)> {
+    let headline = report.headline(&column.name, workload)?;
+    let beside: &[&str] = match workload {
+        "memory" => &["page_tables_per_task", "kernel_per_task"],
+        _ => &[],
+    };
+    let of = |metric: &&str| report.metric(&column.name, workload, metric)?.value;
+    // The kernel's is read off the whole machine, so it can come out below zero: then it says nothing.
+    let beside = beside.iter().filter_map(of).filter(|bytes| *bytes > 0.0);
+    Some((headline.value? + beside.sum::<f64>(), headline.better))
 }
 
 /// What is compared from stage to stage: a workload, and what its headline is in a sentence.
