@@ -10,7 +10,7 @@
 //!
 //! # Why it is pinned
 //!
-//! `to.send(number)` is itself a future, [`Send`](crate::Send), and it borrows `to`. While `ping` waits for it, the one is
+//! `to.send(number)` is itself a future, [`SendFuture`], and it borrows `to`. While `ping` waits for it, the one is
 //! in the enum and the other in the struct: the value holds a reference into itself. If it were moved, the reference would
 //! go on pointing at the old place. References know nothing of that, so the type of `poll` rules it out: it takes
 //! `Pin<&mut Self>`, and whoever has made one has promised that the value stays where it is until it is dropped. Before
@@ -38,7 +38,7 @@ use std::marker::PhantomPinned;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::{Receiver, Recv, Send, Sender};
+use crate::{Receiver, RecvFuture, SendFuture, Sender};
 
 // ANCHOR: states
 /// Where a machine stands: one state for each `await`, and one for each end.
@@ -49,9 +49,9 @@ enum State {
     /// It has not been polled.
     Start,
     /// It waits for `to.send(…)`.
-    Sending(Send<'static, u64>),
+    Sending(SendFuture<'static, u64>),
     /// It waits for `from.recv()`.
-    Receiving(Recv<'static, u64>),
+    Receiving(RecvFuture<'static, u64>),
     /// It is done.
     End,
 }

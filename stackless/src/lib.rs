@@ -42,5 +42,5 @@ mod yielding;
 
 pub use executor::{Deadlock, Outside, Spawner, run};
 pub use join::{Cancelled, JoinHandle};
-pub use rendezvous::{Receiver, Recv, Send, SendError, Sender, channel};
+pub use rendezvous::{Receiver, RecvFuture, SendError, SendFuture, Sender, channel};
 pub use yielding::{YieldNow, yield_now};

@@ -12,10 +12,10 @@
 //!
 //! # Cancellation
 //!
-//! A future can be dropped at any time, and then nobody polls it any more. So each has a destructor that takes back what it
-//! has left here: [`Send`] its offer, [`Recv`] its waker. One case is worth a second look. A value is in the receiver's
-//! hand, the sender has been told so, and the `Recv` is dropped before it is polled. The value then *stays in the hand*,
-//! for the next `Recv`. With a stack of its own a task would just have woken up and taken it.
+//! A future can be dropped at any time, and then nobody polls it any more. So each has a destructor that takes back what
+//! it has left here: [`SendFuture`] its offer, [`RecvFuture`] its waker. One case is worth a second look. A value is in
+//! the receiver's hand, the sender has been told so, and the `RecvFuture` is dropped before it is polled. The value then
+//! *stays in the hand*, for the next one. With a stack of its own a task would just have woken up and taken it.
 //!
 //! Rejected: *several receivers*. Each would need a hand of its own, and a rule for what is in one that is dropped.
 
@@ -90,7 +90,7 @@ pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
 /// A value on its way. Made by [`Sender::send`].
 #[derive(Debug)]
 #[must_use = "a future does nothing until it is awaited"]
-pub struct Send<'a, T> {
+pub struct SendFuture<'a, T> {
     sender: &'a Sender<T>,
     stage: Stage<T>,
 }
@@ -105,7 +105,7 @@ enum Stage<T> {
 /// A value to come. Made by [`Receiver::recv`].
 #[derive(Debug)]
 #[must_use = "a future does nothing until it is awaited"]
-pub struct Recv<'a, T> {
+pub struct RecvFuture<'a, T> {
     receiver: &'a mut Receiver<T>,
 }
 
@@ -115,8 +115,8 @@ impl<T> Sender<T> {
     /// # Errors
     ///
     /// [`SendError`] with the value, if the receiver is gone.
-    pub fn send(&self, value: T) -> Send<'_, T> {
-        Send {
+    pub fn send(&self, value: T) -> SendFuture<'_, T> {
+        SendFuture {
             sender: self,
             stage: Stage::New(value),
         }
@@ -125,15 +125,15 @@ impl<T> Sender<T> {
 
 impl<T> Receiver<T> {
     /// Takes the next value. `None` if there is none, and all senders are gone.
-    pub fn recv(&mut self) -> Recv<'_, T> {
-        Recv { receiver: self }
+    pub fn recv(&mut self) -> RecvFuture<'_, T> {
+        RecvFuture { receiver: self }
     }
 }
 
 // Neither holds a `T` that anybody could have pinned, nor an address of itself.
-impl<T> Unpin for Send<'_, T> {}
+impl<T> Unpin for SendFuture<'_, T> {}
 
-impl<T> Future for Send<'_, T> {
+impl<T> Future for SendFuture<'_, T> {
     type Output = Result<(), SendError<T>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -184,7 +184,7 @@ impl<T> Future for Send<'_, T> {
     }
 }
 
-impl<T> Future for Recv<'_, T> {
+impl<T> Future for RecvFuture<'_, T> {
     type Output = Option<T>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -217,7 +217,7 @@ impl<T> State<T> {
 }
 
 // ANCHOR: drop
-impl<T> Drop for Send<'_, T> {
+impl<T> Drop for SendFuture<'_, T> {
     /// Withdraws the offer, if it is still there.
     fn drop(&mut self) {
         let Stage::Offered(number) = self.stage else {
@@ -233,7 +233,7 @@ impl<T> Drop for Send<'_, T> {
     }
 }
 
-impl<T> Drop for Recv<'_, T> {
+impl<T> Drop for RecvFuture<'_, T> {
     /// Takes the hand back. What is in it already stays there, for the next `recv`.
     fn drop(&mut self) {
         let waker = self.receiver.state.borrow_mut().receiver.take();
