@@ -1,4 +1,5 @@
-//! The same two tasks three times, side by side: as `async fn`, as a state machine written by hand, on stacks of their own.
+//! The same two tasks three times, side by side: as `async fn`, as a state machine written by hand, on stacks of their
+//! own.
 //!
 //!     cargo run --release -p stackless --example ping_pong
 //!

@@ -1,12 +1,13 @@
 //! The two tasks as `async fn`: what one writes.
 //!
-//! What is said is decided by a closure, so that a test can let all three forms say the same, and a measurement can count.
+//! What is said is decided by a closure, so that a test can let all three forms say the same, and a measurement can
+//! count.
 
 use crate::{Receiver, Sender};
 
 // ANCHOR: ping
-/// Says a number, hears the answer, and so on, until `next` has no further number or the other one is gone. `next` is told
-/// the last answer; `None` at first.
+/// Says a number, hears the answer, and so on, until `next` has no further number or the other one is gone. `next` is
+/// told the last answer; `None` at first.
 pub async fn ping<F>(mut next: F, to: Sender<u64>, mut from: Receiver<u64>)
 where
     F: FnMut(Option<u64>) -> Option<u64>,

@@ -2,16 +2,16 @@
 //!
 //! # The state machine
 //!
-//! Between two polls a future has no frame on any stack. What it needs afterwards must be in the future itself. That is:
-//! *where it stands*, one state for each `await` beside the beginning and the end, and *what is alive there*. What is
-//! alive at every `await` gets a place of its own (`next`, `to`, `from`); what is alive at one `await` only shares its
-//! place with what belongs to the others. So it is a struct with an enum in it. The size is known to the compiler, and it
-//! is the largest sum that can be alive at once, not a page.
+//! Between two polls a future has no frame on any stack. What it needs afterwards must be in the future itself. That
+//! is: *where it stands*, one state for each `await` beside the beginning and the end, and *what is alive there*. What
+//! is alive at every `await` gets a place of its own (`next`, `to`, `from`); what is alive at one `await` only shares
+//! its place with what belongs to the others. So it is a struct with an enum in it. The size is known to the compiler,
+//! and it is the largest sum that can be alive at once, not a page.
 //!
 //! # Why it is pinned
 //!
-//! `to.send(number)` is itself a future, [`SendFuture`], and it borrows `to`. While `ping` waits for it, the one is
-//! in the enum and the other in the struct: the value holds a reference into itself. If it were moved, the reference would
+//! `to.send(number)` is itself a future, [`SendFuture`], and it borrows `to`. While `ping` waits for it, the one is in
+//! the enum and the other in the struct: the value holds a reference into itself. If it were moved, the reference would
 //! go on pointing at the old place. References know nothing of that, so the type of `poll` rules it out: it takes
 //! `Pin<&mut Self>`, and whoever has made one has promised that the value stays where it is until it is dropped. Before
 //! the first poll there is no such reference, and futures move freely: into a `Box`, into a list.
@@ -22,14 +22,14 @@
 //!    [`Unpin`]. A future borrows only after the first poll.
 //! 2. *The borrow ends before the borrowed value does.* Fields are dropped in the order in which they are declared, and
 //!    `state` is the first.
-//! 3. *Nobody else uses what is mutably borrowed.* While `state` is `Receiving`, nothing but it touches `from`, and nothing
-//!    but `Sending` touches `to`: see the two lines in `poll` that make them.
-//! 4. *A `&mut` of the whole is no second user.* `poll` gets one while `state` holds a borrow of a part. For types that are
-//!    not `Unpin`, rustc does not assume that such a reference is the only one. The machines that it makes itself stand on
-//!    the same ground.
+//! 3. *Nobody else uses what is mutably borrowed.* While `state` is `Receiving`, nothing but it touches `from`, and
+//!    nothing but `Sending` touches `to`: see the two lines in `poll` that make them.
+//! 4. *A `&mut` of the whole is no second user.* `poll` gets one while `state` holds a borrow of a part. For types that
+//!    are not `Unpin`, rustc does not assume that such a reference is the only one. The machines that it makes itself
+//!    stand on the same ground.
 //!
-//! One thing is left out. The machine of an `async fn` drops its channel ends when it is done; these keep them until they are
-//! dropped themselves, which the executor does at once.
+//! One thing is left out. The machine of an `async fn` drops its channel ends when it is done; these keep them until
+//! they are dropped themselves, which the executor does at once.
 //!
 //! Rejected: *futures that own clones of the ends*. It is safe and needs no pin, and it is not what the compiler does.
 

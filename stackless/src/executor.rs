@@ -16,14 +16,15 @@
 //!                              another thread
 //! ```
 //!
-//! There are two parties. A future that cannot go on keeps the waker it is polled with where the event will find it, and
-//! returns `Pending`. The executor promises to poll it again after the waker was called, and need not poll it otherwise.
-//! That is the whole contract, and it is park and unpark once more: the waker is the unparker, `Pending` is the park, and
-//! a poll may be spurious.
+//! There are two parties. A future that cannot go on keeps the waker it is polled with where the event will find it,
+//! and returns `Pending`. The executor promises to poll it again after the waker was called, and need not poll it
+//! otherwise. That is the whole contract, and it is park and unpark once more: the waker is the unparker, `Pending` is
+//! the park, and a poll may be spurious.
 //!
-//! A task is in two pieces. Its future is here, in a place of the list, and is dropped here, on this thread: it need not
-//! be `Send`. Its [`Head`] is what wakers point to. It is shared and counted, and other threads may have it for longer than
-//! the future lives. A waker that comes late finds that the place is free, or another task's, and does nothing.
+//! A task is in two pieces. Its future is here, in a place of the list, and is dropped here, on this thread: it need
+//! not be `Send`. Its [`Head`] is what wakers point to. It is shared and counted, and other threads may have it for
+//! longer than the future lives. A waker that comes late finds that the place is free, or another task's, and does
+//! nothing.
 //!
 //! Wake-ups from this thread go straight to the queue; those from others through the inbox (`inbox.rs`, which the model
 //! checker explores). Everything else in this file is one thread's business.
@@ -220,8 +221,8 @@ impl Shared {
 }
 
 impl Spawner {
-    /// Starts a task. It is polled for the first time when its turn comes, not now. If the first future is done already,
-    /// the task is dropped, and whoever awaits its handle is told that it was cancelled.
+    /// Starts a task. It is polled for the first time when its turn comes, not now. If the first future is done
+    /// already, the task is dropped, and whoever awaits its handle is told that it was cancelled.
     #[track_caller]
     pub fn spawn<T: 'static>(&self, future: impl Future<Output = T> + 'static) -> JoinHandle<T> {
         let site = Location::caller();

@@ -2,12 +2,12 @@
 //!
 //! # The protocol
 //!
-//! A [`Waker`](std::task::Waker) is `Send` and `Sync`, whatever the future is. So although this executor has one thread,
-//! any thread may wake its tasks, at any time: while the task is polled, while it waits, after it has ended, after the
-//! executor has. Two small parts make that safe.
+//! A [`Waker`](std::task::Waker) is `Send` and `Sync`, whatever the future is. So although this executor has one
+//! thread, any thread may wake its tasks, at any time: while the task is polled, while it waits, after it has ended,
+//! after the executor has. Two small parts make that safe.
 //!
-//! **The word**, [`Queued`], one for each task. Whoever wakes the task *raises* it, and puts the task in a queue only if
-//! it was down. The executor *lowers* it, and then polls. Both are read-modify-writes, so they have one order:
+//! **The word**, [`Queued`], one for each task. Whoever wakes the task *raises* it, and puts the task in a queue only
+//! if it was down. The executor *lowers* it, and then polls. Both are read-modify-writes, so they have one order:
 //!
 //! - The waker raises first: the executor's lowering comes after it, and its poll sees what the waker wrote.
 //! - The executor lowers first: the waker finds the word down and queues the task, which is polled once more.
@@ -15,15 +15,15 @@
 //! In neither case is a wake-up lost, and a task is in a queue at most once. To lower *after* the poll would lose what
 //! comes during the poll.
 //!
-//! **The inbox**, [`Inbox`]: a list, a count and a condition variable behind one lock. Other threads put tasks there; the
-//! executor empties it from time to time, and sleeps on the condition variable when it has nothing else. The count says
-//! how many are *outside*, that is, have announced that they may still wake something. When nothing can run and nobody is
-//! outside, nothing will ever happen again, and that is a deadlock. Since list and count are under the same lock, the look
-//! at both is one step.
+//! **The inbox**, [`Inbox`]: a list, a count and a condition variable behind one lock. Other threads put tasks there;
+//! the executor empties it from time to time, and sleeps on the condition variable when it has nothing else. The count
+//! says how many are *outside*, that is, have announced that they may still wake something. When nothing can run and
+//! nobody is outside, nothing will ever happen again, and that is a deadlock. Since list and count are under the same
+//! lock, the look at both is one step.
 //!
-//! Rejected: *a lock-free list*. Wake-ups from other threads are rare here, and those from the own thread never come this
-//! way. *To guess from reference counts* whether a waker is held by another thread: a channel of our own thread holds
-//! them as well.
+//! Rejected: *a lock-free list*. Wake-ups from other threads are rare here, and those from the own thread never come
+//! this way. *To guess from reference counts* whether a waker is held by another thread: a channel of our own thread
+//! holds them as well.
 
 use crate::sync::atomic::AtomicBool;
 use crate::sync::atomic::Ordering::AcqRel;
@@ -43,8 +43,8 @@ impl Queued {
     /// Says that the task is to be polled. True for the one who must queue it.
     #[must_use]
     pub(crate) fn raise(&self) -> bool {
-        // AcqRel: Release, so that the poll sees what the waker wrote, through the swap in `lower`, even if somebody else
-        // queues the task. Acquire, to keep the chain for the waker before us.
+        // AcqRel: Release, so that the poll sees what the waker wrote, through the swap in `lower`, even if somebody
+        // else queues the task. Acquire, to keep the chain for the waker before us.
         !self.0.swap(true, AcqRel)
     }
 

@@ -1,11 +1,11 @@
 //! The end of a task, as a future: one place for the result, one for the waker of whoever waits for it.
 //!
-//! Both parties are on one thread, so there is nothing to race. The task's half is dropped when the task ends, in whatever
-//! way. If it has left no result by then, the task was dropped before it was done, and the handle says so.
+//! Both parties are on one thread, so there is nothing to race. The task's half is dropped when the task ends, in
+//! whatever way. If it has left no result by then, the task was dropped before it was done, and the handle says so.
 //!
-//! The task's half is a future around the user's, and is written by hand. As an `async` block it would be one line, and every
-//! task would take three times the memory: such a block keeps the future that it was given, the local that it is moved
-//! to, and what is awaited, each in a place of its own (rust-lang/rust#62958).
+//! The task's half is a future around the user's, and is written by hand. As an `async` block it would be one line, and
+//! every task would take three times the memory: such a block keeps the future that it was given, the local that it is
+//! moved to, and what is awaited, each in a place of its own (rust-lang/rust#62958).
 
 use std::cell::RefCell;
 use std::fmt::{self, Display};

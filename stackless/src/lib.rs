@@ -1,8 +1,8 @@
 //! The interlude of *From Threads to Goroutines*: tasks without stacks.
 //!
-//! Step 2 gives every task a stack of its own and switches between them. There is another way. The compiler can rewrite a
-//! function so that what it has to remember while it waits lies in a value, a *state machine*, and not on a stack. That
-//! is what `async fn` does. This crate has what is needed to see it at work and to set it beside step 2:
+//! Step 2 gives every task a stack of its own and switches between them. There is another way. The compiler can rewrite
+//! a function so that what it has to remember while it waits lies in a value, a *state machine*, and not on a stack.
+//! That is what `async fn` does. This crate has what is needed to see it at work and to set it beside step 2:
 //!
 //! - [`run`]: runs futures on one thread, `executor.rs`, with the way in for other threads in `inbox.rs`
 //! - [`channel`]: a rendezvous channel whose operations are futures

@@ -3,19 +3,20 @@
 //! # The protocol
 //!
 //! - Does the receiver wait? Then a sender puts its value in the receiver's hand, wakes it, and is done at once.
-//! - Otherwise the sender leaves an *offer*, with its number, and waits. The receiver takes the oldest offer and wakes who
-//!   made it. A sender is done when its offer is gone from the queue.
+//! - Otherwise the sender leaves an *offer*, with its number, and waits. The receiver takes the oldest offer and wakes
+//!   who made it. A sender is done when its offer is gone from the queue.
 //! - When all senders are gone, the receiver gets `None`; when the receiver is gone, senders get their values back.
 //!
-//! Everything is on one thread: an `Rc` and a `RefCell`, and no operation waits in the middle. No waker is called, and no
-//! value dropped, while the cell is borrowed: both may run anybody's code.
+//! Everything is on one thread: an `Rc` and a `RefCell`, and no operation waits in the middle. No waker is called, and
+//! no value dropped, while the cell is borrowed: both may run anybody's code.
 //!
 //! # Cancellation
 //!
-//! A future can be dropped at any time, and then nobody polls it any more. So each has a destructor that takes back what
-//! it has left here: [`SendFuture`] its offer, [`RecvFuture`] its waker. One case is worth a second look. A value is in
-//! the receiver's hand, the sender has been told so, and the `RecvFuture` is dropped before it is polled. The value then
-//! *stays in the hand*, for the next one. With a stack of its own a task would just have woken up and taken it.
+//! A future can be dropped at any time, and then nobody polls it any more. So each has a destructor that takes back
+//! what it has left here: [`SendFuture`] its offer, [`RecvFuture`] its waker. One case is worth a second look. A value
+//! is in the receiver's hand, the sender has been told so, and the `RecvFuture` is dropped before it is polled. The
+//! value then *stays in the hand*, for the next one. With a stack of its own a task would just have woken up and taken
+//! it.
 //!
 //! Rejected: *several receivers*. Each would need a hand of its own, and a rule for what is in one that is dropped.
 

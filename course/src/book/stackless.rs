@@ -1,8 +1,8 @@
 //! The recording of the interlude: what its example measures, and the numbers of its pages.
 //!
-//! `compare` knows stages, and the interlude is none: its forms run no workload, and what is said of them is a size more
-//! often than a time. So its example measures and writes JSON, and this file keeps that as `stackless.json` and makes
-//! `stackless-numbers.md` from it, in the way of `recorded.rs`.
+//! `compare` knows stages, and the interlude is none: its forms run no workload, and what is said of them is a size
+//! more often than a time. So its example measures and writes JSON, and this file keeps that as `stackless.json` and
+//! makes `stackless-numbers.md` from it, in the way of `recorded.rs`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -1,7 +1,7 @@
 //! A generator: an iterator whose values come from a function that stops in the middle.
 //!
-//! The function runs on a stack of its own. It hands a value over and stops there; the next call of `next` lets it go on.
-//! Nothing runs ahead: between two calls of `next` the function stands still.
+//! The function runs on a stack of its own. It hands a value over and stops there; the next call of `next` lets it go
+//! on. Nothing runs ahead: between two calls of `next` the function stands still.
 
 use step02::{Coroutine, Resumed, Stack, Suspender};
 

@@ -1,5 +1,5 @@
-//! A scheduler whose tasks park and unpark each other. All is on one thread, there is not one atomic in it, and still it
-//! loses wake-ups. Find out how, show it, and mend it.
+//! A scheduler whose tasks park and unpark each other. All is on one thread, there is not one atomic in it, and still
+//! it loses wake-ups. Find out how, show it, and mend it.
 //!
 //! The contract is the one of step 1: `unpark` leaves a token for a task, and `park` waits until the token is there and
 //! takes it. Two unparks before a park are one. Here no park returns for no reason, so that a test can say exactly what

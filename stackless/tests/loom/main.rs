@@ -1,9 +1,10 @@
 //! The two parts that other threads reach, explored by the model checker loom: `src/inbox.rs`, the library's own file.
 //!
-//! Everything else of the executor is one thread's business: cells that are not `Sync`, behind types that are not `Send`.
-//! There is nothing to explore there, and the compiler says so.
+//! Everything else of the executor is one thread's business: cells that are not `Sync`, behind types that are not
+//! `Send`. There is nothing to explore there, and the compiler says so.
 //!
-//! What loom cannot see: stores are not reordered before earlier loads, and a condition variable never wakes for no reason.
+//! What loom cannot see: stores are not reordered before earlier loads, and a condition variable never wakes for no
+//! reason.
 
 #![allow(dead_code, unreachable_pub)]
 
