@@ -27,6 +27,8 @@ fn the_list_and_the_explanations_measure_nothing() {
         "spawn_join",
         "Stages",
         "Workloads: the rows of the table",
+        "Parts of a runtime: only with --full or --peers, or by name",
+        "cargo run --release -p peers",
     ]);
     assert_eq!(listed.stderr, "");
     run.run(&["compare", "--explain", "spawn_join"])

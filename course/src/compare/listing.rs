@@ -42,7 +42,8 @@ pub(crate) fn list(out: &mut impl Write, screen: &Screen) -> anyhow::Result<()> 
         }
     }
     writeln!(out)?;
-    let hint = "`--explain NAME` says what a workload times and checks.";
+    let hint = "`--explain NAME` says what a workload times and checks. `--peers` sets what others have made beside the \
+                stages; `cargo run --release -p peers` lists it.";
     write!(out, "{}", screen.wrap("", hint))?;
     Ok(())
 }
