@@ -78,12 +78,14 @@ pub fn files(folder: &Path) -> anyhow::Result<Vec<(String, String)>> {
                 };
                 let mut numbers = step.numbers()?;
                 step.add_gains(before, &mut numbers)?;
-                step.add_raw_switch(&mut numbers)?;
+                if *name == COROUTINES {
+                    step.add_raw_switch(&mut numbers)?;
+                }
                 add("numbers.md", numbers.0);
                 add("table.md", step.table_beside(before)?);
                 let weights = [
-                    ("a thread", before.weight()?),
-                    ("a coroutine", step.weight()?),
+                    (before.task(), before.weight()?),
+                    (step.task(), step.weight()?),
                 ];
                 add("cost.svg", drawings::costs(&weights));
                 add(
@@ -146,23 +148,27 @@ impl<'a> Step<'a> {
         })
     }
 
-    /// What its tasks are, for a drawing.
-    fn tasks(&self) -> &'static str {
+    /// What one of its tasks is made of, for a drawing.
+    fn task(&self) -> &'static str {
         match self.name {
-            "step01" => "threads",
-            _ => "tasks",
+            "step01" => "a thread",
+            COROUTINES => "a coroutine",
+            _ => "a task",
         }
     }
 
     /// The times of the ruler, from the shortest to the longest, each with what it is the time of.
     fn times(&self) -> anyhow::Result<Vec<(String, f64)>> {
         let machine = &self.run.machine;
-        let tasks = self.tasks();
+        let task = match self.name {
+            "step01" => "thread",
+            _ => "task",
+        };
         let mut times = vec![
             ("a function call".to_owned(), machine.function_call_ns),
             ("a system call".to_owned(), machine.system_call_ns),
             (
-                format!("a switch between two {tasks}"),
+                format!("a switch between two {task}s"),
                 self.value("switch", "ns_per_switch")?,
             ),
             (
@@ -174,7 +180,7 @@ impl<'a> Step<'a> {
                 self.value("ping_pong_2", "ns_per_round_trip")?,
             ),
             (
-                format!("create a {} and join it", tasks.trim_end_matches('s')),
+                format!("create a {task} and join it"),
                 self.value("spawn_join", "ns_per_task")?,
             ),
         ];
@@ -409,7 +415,10 @@ impl<'a> Step<'a> {
     }
 }
 
-/// The peer that the raw switch is set beside.
+/// The step whose coroutine is measured by itself.
+const COROUTINES: &str = "step02";
+
+/// The peer that it is set beside.
 const PEER: &str = "corosensei";
 
 /// What is drawn from step to step: what it is, the workload, the metric, and how many nanoseconds its unit has.
