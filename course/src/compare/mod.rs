@@ -128,7 +128,11 @@ fn compare(args: &Args, out: &mut impl Write, screen: &Screen) -> anyhow::Result
 
     // Before the machine is looked at, since compiling makes it busy.
     let no_peers = match args.peers {
-        true => invite(&mut plan),
+        true => {
+            write!(out, "{}", story::building_peers(screen))?;
+            out.flush()?;
+            invite(&mut plan)
+        }
         false => None,
     };
     let machine = Machine::look();

@@ -94,6 +94,12 @@ pub(crate) fn plan(plan: &Plan, screen: &Screen) -> String {
     screen.wrap("  ", &line)
 }
 
+/// What is done before anything else where peers are wanted: it may take a while, and nothing moves meanwhile.
+pub(crate) fn building_peers(screen: &Screen) -> String {
+    let text = "Building the peers; the first time their dependencies are compiled, which takes a minute or so.";
+    screen.wrap("", text) + "\n"
+}
+
 /// Why there are no peers, though they were asked for.
 pub(crate) fn no_peers(reason: &str, screen: &Screen) -> String {
     screen.wrap(
