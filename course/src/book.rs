@@ -6,6 +6,7 @@
 //! `--record` is for maintainers: it measures this machine and makes the book's numbers from what was found. `--regenerate`
 //! makes them anew from the recordings that are there. See `recorded.rs` and `stackless.rs`.
 
+mod charts;
 mod drawings;
 pub mod recorded;
 mod rounded;

@@ -11,6 +11,7 @@ mod book;
 mod compare;
 mod exercises;
 mod mutants;
+mod report;
 mod stages;
 mod workshop;
 
@@ -43,6 +44,8 @@ enum Command {
     /// Measure the stages on this machine and print them side by side (what a bare `cargo run --release` does)
     #[command(long_about = compare::LONG_ABOUT)]
     Compare(compare::Args),
+    /// Make the page of a saved run again, without measuring anything
+    Report(report::command::Args),
     /// List the exercises, check one, or ask for a hint
     Exercises(exercises::Args),
     /// Put historical bugs back, one by one, and prove that a test catches each
@@ -61,6 +64,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Some(Command::Compare(args)) => compare::run(&args),
+        Some(Command::Report(args)) => report::command::run(&args),
         Some(Command::Exercises(args)) => exercises::run(&args),
         Some(Command::Mutants(args)) => mutants::run(&args),
         Some(Command::Book(args)) => book::run(&args),

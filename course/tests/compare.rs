@@ -4,6 +4,8 @@
 
 #[path = "compare/faults.rs"]
 mod faults;
+#[path = "compare/page.rs"]
+mod page;
 #[path = "compare/peers.rs"]
 mod peers;
 #[path = "compare/predict.rs"]
@@ -292,6 +294,7 @@ fn results_that_cannot_be_kept_are_still_shown() {
     finish(&mut command, "").ended_with(0).says(&[
         "Creation",
         "could not be kept in /dev/null/course/last.json",
+        "could not be kept in /dev/null/course/report.html",
     ]);
 }
 
@@ -329,6 +332,6 @@ fn one_repetition_can_be_run_alone() {
     assert_eq!(last["Ended"]["measured"][0]["metric"], "ns_per_task");
 }
 
-fn path(path: &Path) -> &str {
+pub(crate) fn path(path: &Path) -> &str {
     path.to_str().expect("a plain name")
 }

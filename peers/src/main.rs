@@ -16,6 +16,7 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 use workloads::catalog::{Params, Size};
+use workloads::costs::Costs;
 use workloads::repetition::{Message, be_the_first_to_go};
 use workloads::side::{self, Side};
 
@@ -58,6 +59,9 @@ struct Repetition {
     /// How many workers it gets, if it has any
     #[arg(long, value_name = "N", default_value_t = 1)]
     workers: usize,
+    /// Count instructions and cycles, which makes the times useless
+    #[arg(long)]
+    count: bool,
 }
 
 /// The sizes of the workloads, as words on the command line.
@@ -159,7 +163,15 @@ fn repeat(args: &Repetition) -> anyhow::Result<()> {
         workers: args.workers,
         side: Side::Process,
     };
-    let message = Message::about(run(&params));
+    let costs = match args.count {
+        true => Costs::begin_with_instructions(),
+        false => Costs::begin(),
+    };
+    let mut result = run(&params);
+    if let Ok(outcome) = &mut result {
+        costs.add_to(outcome);
+    }
+    let message = Message::about(result);
     println!("{}", serde_json::to_string(&message)?);
     Ok(())
 }
@@ -188,6 +200,7 @@ mod tests {
                 workload: workload.to_owned(),
                 size: Scale::Test,
                 workers: 1,
+                count: false,
             };
             repeat(&args).unwrap_err().to_string()
         };

@@ -21,6 +21,8 @@ pub enum Group {
     Seed,
     /// One of the three real programs.
     Program,
+    /// The same at several sizes: how something grows.
+    Scaling,
     /// One of the other rows, measured on request.
     Full,
     /// Something that a runtime is made of, taken by itself. A stage that has it brings a measurement of its own, see
@@ -36,6 +38,23 @@ pub enum WorkersWanted {
     One,
     /// One for each core of the machine.
     All,
+    /// One, two, four and so on up to one for each core: it is measured with each of these numbers.
+    Each,
+}
+
+impl WorkersWanted {
+    /// The numbers of workers to measure with, where there are `all`, from the smallest.
+    pub fn numbers(self, all: usize) -> Vec<usize> {
+        let all = all.max(1);
+        match self {
+            WorkersWanted::One => vec![1],
+            WorkersWanted::All => vec![all],
+            WorkersWanted::Each => {
+                let doubled = std::iter::successors(Some(1), |n| Some(n * 2));
+                doubled.take_while(|n| *n < all).chain([all]).collect()
+            }
+        }
+    }
 }
 
 /// Which stacks a workload is made for.
@@ -71,6 +90,17 @@ pub struct MetricInfo {
     pub better: Better,
     /// True for the one number that stands in the table.
     pub headline: bool,
+    /// Along what it is measured, for a number that is measured at several places: see [`Sample::at`].
+    pub along: Option<Axis>,
+}
+
+/// What a metric is measured along.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Axis {
+    /// What it is, in a few words: `"tasks alive"`.
+    pub title: &'static str,
+    /// Its unit: `"tasks"`.
+    pub unit: &'static str,
 }
 
 /// One workload.
@@ -171,6 +201,9 @@ pub struct Sample {
     pub value: f64,
     /// What must be known to read the number rightly, such as which limit ended a count.
     pub note: Option<String>,
+    /// Where along the metric's [axis](MetricInfo::along) it was measured; none for a number of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<f64>,
 }
 
 impl Sample {
@@ -180,6 +213,15 @@ impl Sample {
             unit: metric.unit.to_owned(),
             value,
             note: None,
+            at: None,
+        }
+    }
+
+    /// A number at a place of its metric's axis.
+    pub(crate) fn at(metric: &MetricInfo, at: f64, value: f64) -> Self {
+        Sample {
+            at: Some(at),
+            ..Sample::new(metric, value)
         }
     }
 
@@ -204,6 +246,7 @@ pub(crate) const fn headline(
         unit,
         better,
         headline: true,
+        along: None,
     }
 }
 
@@ -220,6 +263,21 @@ pub(crate) const fn detail(
         unit,
         better,
         headline: false,
+        along: None,
+    }
+}
+
+/// A metric that is measured at several places of an axis.
+pub(crate) const fn curve(
+    name: &'static str,
+    title: &'static str,
+    unit: &'static str,
+    better: Better,
+    along: Axis,
+) -> MetricInfo {
+    MetricInfo {
+        along: Some(along),
+        ..detail(name, title, unit, better)
     }
 }
 
@@ -303,4 +361,7 @@ catalog! {
     blocking::UNDECLARED => undeclared,
     hogs::INFO => run,
     raw_switch::INFO => run,
+    scale_tasks::INFO => run,
+    scale_echo::INFO => run,
+    scale_workers::INFO => run,
 }

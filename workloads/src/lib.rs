@@ -9,11 +9,13 @@
 //! - [`examples`]: the programs as something to watch; each stage's `examples/` call it
 //! - [`soak`]: everything at once, for a long time
 //! - [`repetition`]: what a process that runs one workload once has to do, whatever it measures
+//! - [`costs`]: what a repetition costs the machine, whatever it measures
 //! - [`side`]: what must run beside the measured program and not in it: load clients and slow services
 //! - [`testing`]: the watchdog, and one test for each workload
 
 pub mod catalog;
 pub mod conformance;
+pub mod costs;
 pub mod examples;
 mod machine;
 mod measured;

@@ -55,7 +55,9 @@ pub fn check_workload<R: Runtime>(rt: &R, name: &str) {
     };
     let workers = match info.workers {
         WorkersWanted::One => 1,
-        WorkersWanted::All => thread::available_parallelism().map_or(1, usize::from),
+        WorkersWanted::All | WorkersWanted::Each => {
+            thread::available_parallelism().map_or(1, usize::from)
+        }
     };
     let params = Params {
         size: Size::Test,
@@ -81,6 +83,12 @@ pub fn check_workload<R: Runtime>(rt: &R, name: &str) {
             "{sample:?}"
         );
         assert!(sample.value.is_finite(), "{sample:?}");
+        let along = metric.is_some_and(|metric| metric.along.is_some());
+        let by_workers = info.workers == WorkersWanted::Each;
+        assert!(
+            sample.at.is_some() == along || by_workers,
+            "a place and an axis go together: {sample:?}"
+        );
     }
 }
 
@@ -98,6 +106,7 @@ macro_rules! workload_tests {
             web_server pipeline fan_out
             skynet fan_in sleepers fib_spawn fib_all spread echo_64 echo_1000
             blocking_declared blocking_undeclared hogs
+            scale_tasks scale_echo scale_workers
         }
     };
     (@each $runtime:expr => $($name:ident)*) => {

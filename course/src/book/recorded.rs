@@ -20,9 +20,9 @@ use std::path::Path;
 use anyhow::Context as _;
 use workloads::catalog::{self, Group};
 
-use super::drawings;
 use super::rounded::{count, quantity, three_digits, times, two_digits};
 use super::run::{Machine, Measured, Report};
+use super::{charts, drawings};
 
 pub use super::run::RUN;
 pub use super::stackless::RECORDING as STACKLESS;
@@ -97,6 +97,7 @@ pub fn files(folder: &Path) -> anyhow::Result<Vec<(String, String)>> {
         add("times.svg", drawings::times(&step.times()?));
     }
     files.extend(super::stackless::files(folder)?);
+    files.extend(charts::files(&folder.join(RUN))?);
     Ok(files)
 }
 

@@ -33,13 +33,15 @@ Examples:
   cargo course compare --workload switch --reps 20  one row, measured with patience
   cargo course compare --full --json all.json       every workload at full size, results to a file
   cargo course compare --peers                      the stages beside what others have made
+  cargo course compare --baseline all.json          and what got slower since that run
+  cargo course report all.json --html all.html      the page of that run again, without measuring
 
 One repetition in this process, for a profiler or a debugger:
   perf record target/release/course repetition --stage step01 --workload spawn_join
 
-Files: the results of the last run are kept in target/course/last.json, the guesses in target/course/predictions.json. \
-The environment variable COURSE_DIR names another folder for both; COURSE_PEERS names a program that measures the \
-peers, where it is not to be built.
+Files: the results of the last run are kept in target/course/last.json, its page in target/course/report.html, the \
+guesses in target/course/predictions.json. The environment variable COURSE_DIR names another folder for all of them; \
+COURSE_PEERS names a program that measures the peers, where it is not to be built.
 
 Exit status: 0 if every row was measured or skipped for a stated reason, 1 if a row failed, 2 if the command line was \
 not understood.";
@@ -101,6 +103,22 @@ pub(crate) struct Args {
     /// Write the results to this file as well, as JSON
     #[arg(long, value_name = "FILE", help_heading = REPORT)]
     pub(crate) json: Option<PathBuf>,
+
+    /// Write the page with the charts to this file instead of target/course/report.html
+    #[arg(long, value_name = "FILE", help_heading = REPORT)]
+    pub(crate) html: Option<PathBuf>,
+
+    /// Write no page
+    #[arg(long, conflicts_with = "html", help_heading = REPORT)]
+    pub(crate) no_html: bool,
+
+    /// Compare every stage with this one, repetition by repetition
+    #[arg(long, value_name = "NAME", help_heading = REPORT)]
+    pub(crate) against: Option<String>,
+
+    /// Say what got slower since this earlier run: its JSON file, or its page
+    #[arg(long, value_name = "FILE", help_heading = REPORT)]
+    pub(crate) baseline: Option<PathBuf>,
 
     /// Ask for your guesses first, and set them beside the measurements
     ///

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use workloads::catalog::{Better, Info, MetricInfo, Sample};
+use workloads::costs;
 
 use super::child::Ended;
-use super::plan::Plan;
-use super::repetition;
-use super::results::{Direction, Measurement, Status};
+use super::results::{Along, Direction, Measurement, Status};
 use super::stats::Summary;
 use super::who::Who;
 
@@ -19,6 +18,8 @@ pub(crate) struct Cell {
     pub(crate) reps: Vec<Vec<Sample>>,
     /// How long each took, also those that failed.
     pub(crate) took: Vec<Duration>,
+    /// Instructions and cycles, from a repetition of their own.
+    pub(crate) counted: Vec<Sample>,
     /// Once there is one, the cell is not repeated.
     pub(crate) end: Option<(Status, String)>,
 }
@@ -27,6 +28,8 @@ pub(crate) struct Cell {
 pub(crate) struct Row {
     /// The workload.
     pub(crate) info: &'static Info,
+    /// With how many workers.
+    pub(crate) workers: usize,
     /// How many repetitions there should be.
     pub(crate) wanted: u32,
     /// One for each who takes part, the stages first.
@@ -40,6 +43,7 @@ impl Cell {
             who,
             reps: Vec::new(),
             took: Vec::new(),
+            counted: Vec::new(),
             end: None,
         }
     }
@@ -76,6 +80,7 @@ fn check(info: &Info, samples: &[Sample]) -> Result<(), String> {
         let Some(metric) = info
             .metrics
             .iter()
+            .chain(costs::METRICS)
             .find(|metric| metric.name == sample.metric)
         else {
             return Err(format!(
@@ -97,20 +102,51 @@ fn check(info: &Info, samples: &[Sample]) -> Result<(), String> {
 }
 
 impl Row {
-    /// What is written down about this row: an entry for each column and metric, whatever happened.
-    pub(crate) fn measurements(&self, plan: &Plan) -> Vec<Measurement> {
+    /// What is written down about this row: an entry for each column, metric and place along the metric's axis, whatever
+    /// happened. What was counted about the processes themselves is left out where it could not be counted.
+    pub(crate) fn measurements(&self) -> Vec<Measurement> {
         let of_cell = |cell: &Cell| -> Vec<Measurement> {
-            let entry = |metric| self.measurement(plan, cell, metric);
-            self.info.metrics.iter().map(entry).collect()
+            let own = self
+                .info
+                .metrics
+                .iter()
+                .flat_map(|metric| self.of_metric(cell, metric));
+            let counted = costs::METRICS
+                .iter()
+                .flat_map(|metric| self.of_metric(cell, metric))
+                .filter(|entry| entry.value.is_some());
+            own.chain(counted).collect()
         };
         self.cells.iter().flat_map(of_cell).collect()
     }
 
-    fn measurement(&self, plan: &Plan, cell: &Cell, metric: &MetricInfo) -> Measurement {
+    /// One entry for a number of its own; one for each place, from the left, for what is measured along an axis.
+    fn of_metric(&self, cell: &Cell, metric: &MetricInfo) -> Vec<Measurement> {
         // A stage that fails one time in three has no number.
         let kept: &[Vec<Sample>] = if cell.end.is_some() { &[] } else { &cell.reps };
         let of_metric = |sample: &&Sample| sample.metric == metric.name;
-        let samples: Vec<&Sample> = kept.iter().flatten().filter(of_metric).collect();
+        let all = kept.iter().flatten().chain(&cell.counted);
+        let samples: Vec<&Sample> = all.filter(of_metric).collect();
+        let mut places: Vec<Option<f64>> = samples.iter().map(|sample| sample.at).collect();
+        places.sort_by(|a, b| a.unwrap_or_default().total_cmp(&b.unwrap_or_default()));
+        places.dedup();
+        if places.is_empty() {
+            places.push(None);
+        }
+        let at_place = |place: Option<f64>| {
+            let there = samples.iter().copied().filter(|sample| sample.at == place);
+            self.measurement(cell, metric, place, &there.collect::<Vec<&Sample>>())
+        };
+        places.into_iter().map(at_place).collect()
+    }
+
+    fn measurement(
+        &self,
+        cell: &Cell,
+        metric: &MetricInfo,
+        at: Option<f64>,
+        samples: &[&Sample],
+    ) -> Measurement {
         let values: Vec<f64> = samples.iter().map(|sample| sample.value).collect();
         let summary = Summary::of(&values);
         let (status, reason) = match (&cell.end, summary) {
@@ -121,6 +157,10 @@ impl Row {
                 Some("this stage does not report it".to_owned()),
             ),
         };
+        let along = metric.along.map(|axis| Along {
+            title: axis.title.to_owned(),
+            unit: axis.unit.to_owned(),
+        });
         Measurement {
             stage: cell.who.name().to_owned(),
             workload: self.info.name.to_owned(),
@@ -136,11 +176,13 @@ impl Row {
             min: summary.map(|summary| summary.min),
             max: summary.map(|summary| summary.max),
             n: values.len(),
-            note: summary.and_then(|summary| typical_note(&samples, summary.median)),
+            note: summary.and_then(|summary| typical_note(samples, summary.median)),
             samples: values,
-            workers: repetition::workers(self.info, plan.workers),
+            workers: self.workers,
             status,
             reason,
+            at,
+            along,
         }
     }
 }
@@ -168,6 +210,7 @@ mod tests {
             unit: unit.to_owned(),
             value,
             note: None,
+            at: None,
         };
         let name = info.metrics[0].name;
         assert_eq!(check(info, &[sample(name, "ns", 1.0)]), Ok(()));

@@ -8,6 +8,8 @@ pub(crate) struct Extra {
     pub(crate) workload: &'static str,
     /// What the seed article says of threads in this respect.
     pub(crate) article: &'static str,
+    /// What it says of goroutines.
+    pub(crate) goroutines: &'static str,
     /// What stands behind the headline's unit.
     pub(crate) suffix: &'static str,
     /// Further metrics that belong into the cell.
@@ -39,11 +41,13 @@ pub(crate) const EXTRAS: &[Extra] = &[
     Extra {
         workload: "spawn_join",
         article: "slow to create",
+        goroutines: "fast to create",
         ..NOTHING
     },
     Extra {
         workload: "memory",
         article: "large, fixed: 1–2 MB",
+        goroutines: "about 2 KB, grows",
         beside: &[
             beside("page_tables_per_task", "+ {} of page tables", "+ {} tables"),
             beside("kernel_per_task", "+ {} in the kernel", "+ {} kernel"),
@@ -54,16 +58,19 @@ pub(crate) const EXTRAS: &[Extra] = &[
     Extra {
         workload: "switch",
         article: "slow, in the OS",
+        goroutines: "very fast, in the process",
         ..NOTHING
     },
     Extra {
         workload: "alive",
         article: "a few thousand",
+        goroutines: "hundreds of thousands",
         note: true,
         ..NOTHING
     },
     Extra {
         workload: "blocked",
+        goroutines: "moved off the thread",
         suffix: " late",
         beside: &[beside("heartbeat_max_ms", "{} at worst", "")],
         ..NOTHING
@@ -71,6 +78,7 @@ pub(crate) const EXTRAS: &[Extra] = &[
     Extra {
         workload: "web_server",
         article: "“impossible”",
+        goroutines: "thousands at a time",
         beside: &[beside("p99_us", "99 of 100 within {}", "p99 {}")],
         ..NOTHING
     },
@@ -90,10 +98,19 @@ pub(crate) const EXTRAS: &[Extra] = &[
     },
 ];
 
+/// What the table says about a workload besides its headline; nothing if it is not listed.
+pub(crate) fn of(workload: &str) -> &'static Extra {
+    let mut extras = EXTRAS.iter();
+    extras
+        .find(|extra| extra.workload == workload)
+        .unwrap_or(&NOTHING)
+}
+
 /// Nothing but the headline.
 pub(crate) static NOTHING: Extra = Extra {
     workload: "",
     article: "",
+    goroutines: "",
     suffix: "",
     beside: &[],
     note: false,

@@ -24,6 +24,7 @@ pub(crate) fn list(out: &mut impl Write, screen: &Screen) -> anyhow::Result<()> 
     for (group, heading) in [
         (Group::Seed, "Workloads: the rows of the table"),
         (Group::Program, "Workloads: the three programs"),
+        (Group::Scaling, "Workloads: how it grows, on the page"),
         (Group::Full, "Workloads: only with --full, or by name"),
         (
             Group::Part,
@@ -107,13 +108,16 @@ fn settings(info: &Info) -> String {
     let workers = match info.workers {
         WorkersWanted::One => "With one worker, held on one core.",
         WorkersWanted::All => "With one worker for each core; `--workers` changes it.",
+        WorkersWanted::Each => {
+            "With one worker, with two, with four and so on, up to one for each core."
+        }
     };
     let stack = match info.stack {
         StackWanted::Default => "Stacks of the stage's usual size.",
         StackWanted::Small => "Small stacks, since its tasks are many and do little.",
     };
     let part = match info.group {
-        Group::Seed | Group::Program => "Part of the main job.",
+        Group::Seed | Group::Program | Group::Scaling => "Part of the main job.",
         Group::Full => "Runs with `--full`, or when it is named.",
         Group::Part => "Runs with `--full` or `--peers`, or when it is named.",
     };

@@ -53,6 +53,9 @@ pub(crate) struct Machine {
     pub(crate) function_call_ns: f64,
     /// Nanoseconds of the cheapest system call.
     pub(crate) system_call_ns: f64,
+    /// Why instructions and cycles were not counted; none if they were, or if the file is older than that.
+    #[serde(default)]
+    pub(crate) uncounted: Option<String>,
 }
 
 /// How long to watch what others do before a run.
@@ -90,6 +93,7 @@ impl Machine {
             crossings: yardsticks::crossings(&cores).unwrap_or_default(),
             function_call_ns: yardsticks::function_call(),
             system_call_ns: yardsticks::system_call(),
+            uncounted: workloads::costs::uncounted(),
         }
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! Repetitions are taken in rounds. The first round visits every cell of the table, so that no row is ever cut. Each
 //! further round visits the rows that still want a repetition and whose usual time fits into what is left of the
-//! budget; a row is visited in all its columns or in none. Within a row the columns take turns, stages and peers alike, and a row's repetitions
-//! lie as far apart as the run is long: a slow minute of the machine touches every column and one repetition of each.
+//! budget; a row is visited in all its columns or in none. Within a row the columns take turns, stages and peers alike,
+//! and a row's repetitions lie as far apart as the run is long: a slow minute of the machine touches every column and one
+//! repetition of each.
 //!
 //! Rejected: all repetitions of a row at once, which is kinder to caches and lets one busy moment spoil a whole row;
 //! and fixed numbers of repetitions, which on a slow machine break the promise of two minutes.
@@ -11,6 +12,7 @@
 use std::time::{Duration, Instant};
 
 use workloads::catalog::Info;
+use workloads::costs;
 
 use super::cell::{Cell, Row};
 use super::child::{self, Ended};
@@ -62,19 +64,25 @@ pub(crate) fn measure(plan: &Plan, progress: &mut Progress) -> Vec<Measurement> 
     };
     let rows = run(plan, children, progress);
     progress.finish();
-    rows.iter().flat_map(|row| row.measurements(plan)).collect()
+    rows.iter().flat_map(Row::measurements).collect()
 }
 
 /// Makes the warm-up and all rounds.
 fn run(plan: &Plan, laboratory: impl Laboratory, progress: &mut Progress) -> Vec<Row> {
-    let row = |info: &&'static Info| Row {
-        info,
-        wanted: plan.reps(info),
-        cells: plan.who(info).map(Cell::new).collect(),
+    // A workload that is measured with several numbers of workers has a row for each.
+    let rows = |info: &&'static Info| {
+        let info: &'static Info = info;
+        let numbers = info.workers.numbers(plan.workers).into_iter();
+        numbers.map(move |workers| Row {
+            info,
+            workers,
+            wanted: plan.reps(info),
+            cells: plan.who(info).map(Cell::new).collect(),
+        })
     };
     let mut run = Run {
         plan,
-        rows: plan.workloads.iter().map(row).collect(),
+        rows: plan.workloads.iter().flat_map(rows).collect(),
         laboratory,
     };
     run.warm_up(progress);
@@ -87,6 +95,9 @@ fn run(plan: &Plan, laboratory: impl Laboratory, progress: &mut Progress) -> Vec
                 }
             }
         }
+    }
+    if plan.count {
+        run.count(progress);
     }
     run.rows
 }
@@ -111,7 +122,7 @@ impl<L: Laboratory> Run<'_, L> {
                 warm.push(name);
                 let args = repetition::Args {
                     size: Scale::Test,
-                    ..request(self.plan, row.info, cell.who)
+                    ..request(self.plan, row.info, row.workers, cell.who)
                 };
                 progress.begin(format!("{name} warming up"), Duration::ZERO);
                 let timeout = self.plan.timeout(row.info);
@@ -120,6 +131,31 @@ impl<L: Laboratory> Run<'_, L> {
                     .repeat(cell.who, &args, timeout, &mut || progress.tick());
                 if let Ended::Failed(reason) = ended {
                     cell.end = Some((Status::Failed, reason));
+                }
+            }
+        }
+    }
+
+    /// One more repetition of each cell, a small one, that counts instructions and cycles. Counting slows some stages
+    /// down more than others, so nothing else is kept of it; and one is enough, since these figures hardly vary.
+    fn count(&mut self, progress: &mut Progress) {
+        for row in &mut self.rows {
+            for cell in row.cells.iter_mut().filter(|cell| cell.end.is_none()) {
+                let args = repetition::Args {
+                    size: self.plan.scale.at_most(Scale::Quick),
+                    count: true,
+                    ..request(self.plan, row.info, row.workers, cell.who)
+                };
+                let what = format!("{} {}, counting", cell.who.name(), row.info.name);
+                progress.begin(what, Duration::ZERO);
+                let timeout = self.plan.timeout(row.info);
+                let ended = self
+                    .laboratory
+                    .repeat(cell.who, &args, timeout, &mut || progress.tick());
+                // One that fails has its reason in the repetitions before, or none that matters here.
+                if let Ended::Measured(samples) = ended {
+                    let counted = samples.into_iter().filter(costs::is_instructions_or_cycles);
+                    cell.counted.extend(counted);
                 }
             }
         }
@@ -140,7 +176,12 @@ impl<L: Laboratory> Run<'_, L> {
     }
 
     fn repeat(&mut self, row: usize, column: usize, progress: &mut Progress) {
-        let (info, wanted) = (self.rows[row].info, self.rows[row].wanted);
+        let Row {
+            info,
+            workers,
+            wanted,
+            ..
+        } = self.rows[row];
         let cell = &self.rows[row].cells[column];
         if cell.end.is_some() {
             return;
@@ -149,7 +190,7 @@ impl<L: Laboratory> Run<'_, L> {
         let who = cell.who;
         let what = format!("{} {}, {number} of {wanted}", who.name(), info.name);
         progress.begin(what, self.rest());
-        let args = request(self.plan, info, who);
+        let args = request(self.plan, info, workers, who);
         let start = self.laboratory.elapsed();
         let timeout = self.plan.timeout(info);
         let ended = self
@@ -177,12 +218,13 @@ impl<L: Laboratory> Run<'_, L> {
     }
 }
 
-fn request(plan: &Plan, info: &Info, who: Who) -> repetition::Args {
+fn request(plan: &Plan, info: &Info, workers: usize, who: Who) -> repetition::Args {
     repetition::Args {
         stage: who.name().to_owned(),
         workload: info.name.to_owned(),
         size: plan.scale,
-        workers: plan.workers,
+        workers,
+        count: false,
     }
 }
 
@@ -243,6 +285,7 @@ mod tests {
                 unit: metric.unit.to_owned(),
                 value: made as f64,
                 note: Some(format!("repetition {made}")),
+                at: None,
             };
             Ended::Measured(info.metrics.iter().map(sample).collect())
         }
@@ -261,6 +304,7 @@ mod tests {
             scale: Scale::Default,
             workers: 2,
             reps: None,
+            count: false,
             budget: budget.map(Duration::from_secs_f64),
             timeout: None,
         }
@@ -310,10 +354,7 @@ mod tests {
                 .count(),
             2
         );
-        let results: Vec<Measurement> = rows
-            .iter()
-            .flat_map(|row| row.measurements(&plan))
-            .collect();
+        let results: Vec<Measurement> = rows.iter().flat_map(|row| row.measurements()).collect();
         for result in results {
             let (status, n) = match result.workload.as_str() {
                 "switch" => (Status::Failed, 0),
@@ -334,7 +375,7 @@ mod tests {
         plan.reps = Some(5);
         let (fake, _) = fake(&[("alive", 1.0)]);
         let rows = run(&plan, fake, &mut progress());
-        let headline = &rows[0].measurements(&plan)[0];
+        let headline = &rows[0].measurements()[0];
         assert_eq!(
             (headline.value, headline.note.as_deref()),
             (Some(3.0), Some("repetition 3"))

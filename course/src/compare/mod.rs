@@ -5,10 +5,11 @@
 //! process, [`cell`] keeps what came out), and what is shown: [`table`], [`story`], and with `--predict` the guesses
 //! ([`predict`]). All of them work on the types of [`results`], which is also what the JSON file holds.
 
+mod appendix;
 pub(crate) mod args;
 mod cell;
 mod child;
-mod extras;
+pub(crate) mod extras;
 mod listing;
 pub(crate) mod machine;
 mod measure;
@@ -17,14 +18,16 @@ mod peers;
 mod plan;
 mod predict;
 mod progress;
+pub(crate) mod ratios;
 pub(crate) mod repetition;
-mod results;
-mod screen;
-mod state;
-mod stats;
-mod story;
+pub(crate) mod results;
+pub(crate) mod screen;
+pub(crate) mod since;
+pub(crate) mod state;
+pub(crate) mod stats;
+pub(crate) mod story;
 mod table;
-mod units;
+pub(crate) mod units;
 mod who;
 mod yardsticks;
 
@@ -42,10 +45,12 @@ use machine::{CpuTime, Machine};
 use plan::Plan;
 use progress::Progress;
 use repetition::Scale;
-use results::{Report, Settings};
+use results::{Described, Report, Settings};
 use screen::Screen;
 use who::Who;
+pub(crate) use yardsticks::Crossing;
 
+use crate::report::{self, command};
 use crate::stages::{self, Stage};
 
 /// After so much measuring no further repetition is begun. With what runs then, and with looking at the machine, the
@@ -95,7 +100,7 @@ fn planned(args: &Args) -> Plan {
         |stage: &&Stage| args.stage.is_empty() || args.stage.iter().any(|name| name == stage.name);
     let workload_wanted = |info: &&Info| match args.workload.is_empty() {
         true => match info.group {
-            Group::Seed | Group::Program => true,
+            Group::Seed | Group::Program | Group::Scaling => true,
             Group::Full => args.full,
             Group::Part => args.full || args.peers,
         },
@@ -108,6 +113,7 @@ fn planned(args: &Args) -> Plan {
         scale,
         workers: args.workers.map_or_else(args::cores, usize::from),
         reps: args.reps,
+        count: workloads::costs::uncounted().is_none(),
         budget,
         timeout: args
             .timeout
@@ -121,6 +127,13 @@ fn compare(args: &Args, out: &mut impl Write, screen: &Screen) -> anyhow::Result
         // Before measuring for minutes, not after.
         can_be_written(file)?;
     }
+    if let Some(file) = &args.html {
+        can_be_written(file)?;
+    }
+    if let Some(name) = &args.against {
+        since::check_against(name, plan.stages.iter().map(|stage| stage.name))?;
+    }
+    let earlier = args.baseline.as_deref().map(since::read).transpose()?;
     let mut guesses = match args.predict {
         true => Some(predict::ask(&plan, &mut io::stdin().lock(), out, screen)?),
         false => None,
@@ -143,7 +156,9 @@ fn compare(args: &Args, out: &mut impl Write, screen: &Screen) -> anyhow::Result
     write!(out, "{}", story::plan(&plan, screen))?;
     out.flush()?;
 
-    let report = measured(&plan, machine);
+    let mut report = measured(&plan, machine);
+    report.against = args.against.clone();
+    report.baseline = earlier.map(|earlier| since::compare(&earlier, &report));
     let json = serde_json::to_string_pretty(&report)? + "\n";
     let saved = state::save("last.json", &json);
     if let Some(file) = &args.json {
@@ -154,6 +169,15 @@ fn compare(args: &Args, out: &mut impl Write, screen: &Screen) -> anyhow::Result
     write!(out, "{}", table::render(&report, &plan.workloads, screen))?;
     write!(out, "{}", story::caption(&report, screen))?;
     write!(out, "{}", story::findings(&report, screen))?;
+    if plan
+        .workloads
+        .iter()
+        .all(|info| info.group == Group::Scaling)
+    {
+        write!(out, "{}", report::growth(&report, screen))?;
+    }
+    write!(out, "{}", ratios::against(&report, screen))?;
+    write!(out, "{}", since::tell(&report, screen))?;
     if let Some(guesses) = &mut guesses {
         write!(out, "{}", guesses.compare(&report, screen)?)?;
     }
@@ -162,6 +186,10 @@ fn compare(args: &Args, out: &mut impl Write, screen: &Screen) -> anyhow::Result
         "{}",
         story::files(args.json.as_deref(), &saved, screen)
     )?;
+    if !args.no_html {
+        let written = command::leave(&report, args.html.as_deref())?;
+        write!(out, "{}", command::where_it_is(&written, screen))?;
+    }
     out.flush()?;
     Ok(if report.has_failures() {
         ExitCode::FAILURE
@@ -208,8 +236,16 @@ fn measured(plan: &Plan, machine: Machine) -> Report {
             took_seconds: took.as_secs_f64(),
         },
         stages: plan.columns().map(Who::column).collect(),
+        workloads: plan
+            .workloads
+            .iter()
+            .map(|info| Described::of(info))
+            .collect(),
         machine,
         noise,
         results,
+        guesses: Vec::new(),
+        against: None,
+        baseline: None,
     }
 }

@@ -1,8 +1,7 @@
 //! What speaks against the numbers: others who used the processors, cores that moved, repetitions that differ.
 
 use super::machine::{Machine, Share};
-use super::results::{Measurement, Noise, Status};
-use super::stats::WIDE;
+use super::results::{Measurement, Noise};
 use super::units;
 use super::yardsticks::{self, Crossing};
 
@@ -12,8 +11,6 @@ const BUSY: f64 = 0.10;
 const STOLEN: f64 = 0.02;
 /// A crossing that changed by more than this factor means that the virtual cores moved.
 const MOVED: f64 = 1.6;
-/// Fewer repetitions than this have no spread to speak of.
-const ENOUGH: usize = 3;
 
 /// Measures the crossing once more and says what was noticed.
 pub(crate) fn judge(machine: &Machine, during: Option<Share>, results: &[Measurement]) -> Noise {
@@ -69,13 +66,7 @@ fn percent(share: f64) -> String {
 }
 
 fn wide(results: &[Measurement]) -> Vec<String> {
-    let is_wide = |result: &&Measurement| {
-        let summary = result.summary();
-        result.headline
-            && result.status == Status::Ok
-            && result.n >= ENOUGH
-            && summary.is_some_and(|summary| summary.width() > WIDE)
-    };
+    let is_wide = |result: &&Measurement| result.headline && result.is_noisy();
     let name = |result: &Measurement| format!("{}/{}", result.stage, result.workload);
     results.iter().filter(is_wide).map(name).collect()
 }

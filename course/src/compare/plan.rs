@@ -24,6 +24,8 @@ pub(crate) struct Plan {
     pub(crate) workers: usize,
     /// How many repetitions, if the user has said so.
     pub(crate) reps: Option<u32>,
+    /// Whether instructions and cycles are counted.
+    pub(crate) count: bool,
     /// After this long no further round begins for a row.
     pub(crate) budget: Option<Duration>,
     /// When to give up on a repetition, if the user has said so.
@@ -71,7 +73,10 @@ impl Plan {
 
     /// About how long all of it takes.
     pub(crate) fn estimate(&self) -> Duration {
-        let once = |info: &&'static Info| self.guess(info) * self.who(info).count() as u32;
+        let once = |info: &&'static Info| {
+            let rows = info.workers.numbers(self.workers).len() as u32;
+            self.guess(info) * rows * self.who(info).count() as u32
+        };
         let row = |info: &&'static Info| once(info) * self.reps(info);
         let all = self.workloads.iter().map(row).sum::<Duration>();
         let first_round = self.workloads.iter().map(once).sum::<Duration>();

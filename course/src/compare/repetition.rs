@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use workloads::catalog::{self, Outcome, Params, Size, WorkersWanted};
+use workloads::costs::Costs;
 use workloads::repetition::{Message, be_the_first_to_go};
 use workloads::side::Side;
 
@@ -27,6 +28,9 @@ pub(crate) struct Args {
     /// How much of it
     #[arg(long, value_enum, default_value_t = Scale::Default)]
     pub(crate) size: Scale,
+    /// Count instructions and cycles, which makes the times useless
+    #[arg(long)]
+    pub(crate) count: bool,
     /// How many workers the stage gets (of one: the workload decides)
     #[arg(long, value_name = "N", default_value_t = super::args::cores())]
     pub(crate) workers: usize,
@@ -54,6 +58,14 @@ impl Scale {
             Scale::Quick => "quick",
             Scale::Default => "default",
             Scale::Full => "full",
+        }
+    }
+
+    /// This size, or another one if that is smaller.
+    pub(crate) fn at_most(self, other: Scale) -> Scale {
+        match self.size() <= other.size() {
+            true => self,
+            false => other,
         }
     }
 
@@ -95,14 +107,20 @@ fn repeat(args: &Args) -> Result<Outcome, String> {
         workers,
         stack: info.stack,
     };
-    stage.run(info.name, &params, &config)
+    let costs = match args.count {
+        true => Costs::begin_with_instructions(),
+        false => Costs::begin(),
+    };
+    let mut outcome = stage.run(info.name, &params, &config)?;
+    costs.add_to(&mut outcome);
+    Ok(outcome)
 }
 
-/// How many workers a workload is measured with when there are `all`.
-pub(crate) fn workers(info: &catalog::Info, all: usize) -> usize {
+/// How many workers a workload gets that is asked for with so many: one that is about a single worker has one.
+pub(crate) fn workers(info: &catalog::Info, asked: usize) -> usize {
     match info.workers {
         WorkersWanted::One => 1,
-        WorkersWanted::All => all,
+        WorkersWanted::All | WorkersWanted::Each => asked,
     }
 }
 

@@ -8,9 +8,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use super::appendix::{Along, Baseline, Change, Described, Judged};
 use super::machine::{Machine, Share};
 use super::repetition::Scale;
-use super::stats::Summary;
+use super::stats::{ENOUGH, Summary, WIDE};
 use super::yardsticks::Crossing;
 
 /// The form of the file, and its version.
@@ -33,8 +34,20 @@ pub(crate) struct Report {
     pub(crate) noise: Noise,
     /// The columns.
     pub(crate) stages: Vec<Column>,
+    /// The rows, in their order. A file from before this was kept has none.
+    #[serde(default)]
+    pub(crate) workloads: Vec<Described>,
     /// The numbers: one entry for each stage, workload and metric, also for what was skipped or failed.
     pub(crate) results: Vec<Measurement>,
+    /// The guesses that were made about this run, and what became of them.
+    #[serde(default)]
+    pub(crate) guesses: Vec<Judged>,
+    /// The stage with which the others are compared pair by pair, if one was chosen.
+    #[serde(default)]
+    pub(crate) against: Option<String>,
+    /// The comparison with an earlier run, if one was asked for.
+    #[serde(default)]
+    pub(crate) baseline: Option<Baseline>,
 }
 
 /// How a run was measured.
@@ -113,6 +126,12 @@ pub(crate) struct Measurement {
     pub(crate) status: Status,
     /// Why it was skipped, or how it failed.
     pub(crate) reason: Option<String>,
+    /// Where along an axis it was measured; none for a number of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) at: Option<f64>,
+    /// That axis.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) along: Option<Along>,
 }
 
 /// Which direction is an improvement.
@@ -176,6 +195,12 @@ impl Report {
 }
 
 impl Measurement {
+    /// Whether the repetitions differ so widely that the median says little.
+    pub(crate) fn is_noisy(&self) -> bool {
+        let wide = |summary: Summary| summary.width() > WIDE;
+        self.status == Status::Ok && self.n >= ENOUGH && self.summary().is_some_and(wide)
+    }
+
     /// Median, smallest and largest, if it was measured.
     pub(crate) fn summary(&self) -> Option<Summary> {
         Some(Summary {
@@ -243,6 +268,8 @@ pub(crate) mod tests {
                 workers: 2,
                 status: Status::Ok,
                 reason: None,
+                at: None,
+                along: None,
             }
         };
         let column = |name: &&str| Column {
@@ -279,7 +306,11 @@ pub(crate) mod tests {
             },
             noise: Noise::default(),
             stages: stages.iter().map(column).collect(),
+            workloads: catalog::all().iter().map(Described::of).collect(),
             results,
+            guesses: Vec::new(),
+            against: None,
+            baseline: None,
         }
     }
 

@@ -16,6 +16,8 @@ pub(crate) struct Summary {
 
 /// From this width on (see [`Summary::width`]) a spread is called wide.
 pub(crate) const WIDE: f64 = 0.5;
+/// Fewer repetitions than this have no spread to speak of.
+pub(crate) const ENOUGH: usize = 3;
 
 impl Summary {
     /// The summary of some values; none for no values, or if one of them is not a number.

@@ -132,11 +132,16 @@ pub(crate) fn caption(report: &Report, screen: &Screen) -> String {
 }
 
 /// What the numbers say, in a few sentences.
-pub(crate) fn findings(report: &Report, screen: &Screen) -> String {
-    let sentences: Vec<String> = FINDINGS
+pub(crate) fn sentences(report: &Report) -> Vec<String> {
+    FINDINGS
         .iter()
         .filter_map(|finding| finding(report))
-        .collect();
+        .collect()
+}
+
+/// The same for a terminal.
+pub(crate) fn findings(report: &Report, screen: &Screen) -> String {
+    let sentences = sentences(report);
     if sentences.is_empty() {
         return String::new();
     }
@@ -170,7 +175,8 @@ pub(crate) fn files(
     out
 }
 
-fn capital(text: &str) -> String {
+/// A remark as a sentence.
+pub(crate) fn capital(text: &str) -> String {
     let mut chars = text.chars();
     match chars.next() {
         Some(first) => format!("{}{}.", first.to_uppercase(), chars.as_str()),

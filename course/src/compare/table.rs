@@ -12,7 +12,7 @@ use comfy_table::{
 };
 use workloads::catalog::{Group, Info};
 
-use super::extras::{EXTRAS, Extra, NOTHING};
+use super::extras::{self, Extra};
 use super::results::{Column, Kind, Measurement, Report, Status};
 use super::screen::Screen;
 use super::units;
@@ -43,6 +43,9 @@ pub(crate) fn render(report: &Report, workloads: &[&'static Info], screen: &Scre
         let headline = |peer: &&Column| report.headline(&peer.name, info.name);
         peers.iter().any(|peer| headline(peer).is_some())
     };
+    // What was measured at several sizes is no row: it has its charts on the page.
+    let in_table = |info: &&&'static Info| info.group != Group::Scaling;
+    let workloads: Vec<&'static Info> = workloads.iter().filter(in_table).copied().collect();
     let shared: Vec<&'static Info> = workloads.iter().filter(is_shared).copied().collect();
     // A part by itself is worth a row above only if it has none below.
     let is_own = |info: &&&'static Info| info.group != Group::Part || !is_shared(info);
@@ -305,15 +308,12 @@ impl<'a> Sheet<'a> {
 fn label(info: &Info) -> String {
     match info.group {
         Group::Full => format!("{}: {}", info.title, info.headline().title),
-        Group::Seed | Group::Program | Group::Part => info.title.to_owned(),
+        Group::Seed | Group::Program | Group::Scaling | Group::Part => info.title.to_owned(),
     }
 }
 
 fn extra(info: &Info) -> &'static Extra {
-    let mut extras = EXTRAS.iter();
-    extras
-        .find(|extra| extra.workload == info.name)
-        .unwrap_or(&NOTHING)
+    extras::of(info.name)
 }
 
 /// A value without what its row says anyhow: tasks in a count and, where it is narrow, requests in a rate.
@@ -383,7 +383,8 @@ mod tests {
                 "{} stages in {width} columns:\n{text}",
                 stages.len()
             );
-            for info in catalog::all() {
+            let in_table = |info: &&Info| info.group != Group::Scaling;
+            for info in catalog::all().iter().filter(in_table) {
                 let headline = info.metrics.iter().find(|metric| metric.headline).unwrap();
                 let value = shorten(&units::quantity(432.1, headline.unit), stages.len() > 2);
                 let in_all = |line: &&str| line.matches(&value).count() == stages.len();

@@ -55,6 +55,16 @@ fn scale(value: f64, name: &str) -> Option<(&'static [Unit], f64, String)> {
     })
 }
 
+/// Whether values of this unit are numbers of bytes.
+pub(crate) fn in_bytes(name: &str) -> bool {
+    matches!(name, "B" | "bytes")
+}
+
+/// Whether values of this unit are numbers of things: tasks, connections, workers.
+pub(crate) fn is_counted(name: &str) -> bool {
+    !matches!(name, "" | "%" | "times") && scale(1.0, name).is_none()
+}
+
 /// A measured value: `59.1 µs`, `9.60 KiB`, `108 k req/s`, `32,447 tasks`, `1.93×`.
 pub(crate) fn quantity(value: f64, name: &str) -> String {
     match scale(value, name) {

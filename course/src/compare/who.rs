@@ -79,6 +79,7 @@ impl Who {
         let workers =
             catalog::find(&args.workload).map(|info| repetition::workers(info, args.workers));
         command.args(["--workers", &workers.unwrap_or(args.workers).to_string()]);
+        command.args(args.count.then_some("--count"));
         Ok(command)
     }
 }

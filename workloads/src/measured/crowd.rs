@@ -61,8 +61,13 @@ impl<R: Runtime> Crowd<R> {
 
     /// Adds a round of tasks, up to `room` in all, and waits until they are parked. `Ok(Some)` if one was refused.
     pub(crate) fn grow(&mut self) -> Result<Option<Refused>, String> {
+        self.grow_to(usize::MAX)
+    }
+
+    /// The same, but no further than to `most` tasks in all.
+    pub(crate) fn grow_to(&mut self, most: usize) -> Result<Option<Refused>, String> {
         let from = self.size;
-        let to = self.handles.len().min(from + ROUND);
+        let to = self.handles.len().min(from + ROUND).min(most);
         let mut refused = None;
         for slot in &mut self.handles[from..to] {
             let shared = self.shared.clone();

@@ -15,8 +15,8 @@ use step01::{Net, NetListener, NetStream, Runtime};
 
 use super::{joined, thousands};
 use crate::catalog::{
-    Better, Group, Info, MetricInfo, Outcome, Params, Sample, StackWanted, WorkersWanted, detail,
-    headline,
+    Better, Group, Info, MetricInfo, Outcome, Params, Sample, Size, StackWanted, WorkersWanted,
+    detail, headline,
 };
 use crate::machine;
 use crate::side::{self, Driven, Load, Side, Talk};
@@ -80,9 +80,46 @@ pub(crate) fn many<R: Runtime>(rt: &R, params: &Params) -> Result<Outcome, Strin
 }
 
 fn measure<R: Runtime>(rt: &R, params: &Params, connections: usize) -> Result<Outcome, String> {
+    Ok(match drive(rt, params, connections, usual(params.size))? {
+        Ok(driven) => Outcome::Measured(samples(METRICS, &driven, params, connections)),
+        Err(reason) => Outcome::Skipped { reason },
+    })
+}
+
+/// How long a load warms up and how long it is measured.
+#[derive(Clone, Copy)]
+pub(super) struct Times {
+    warm_up: Duration,
+    measure: Duration,
+}
+
+fn usual(size: Size) -> Times {
+    let millis = Duration::from_millis;
+    Times {
+        warm_up: millis(size.pick(0, 50, 100, 200)),
+        measure: millis(size.pick(5_000, 150, 400, 2_000)),
+    }
+}
+
+/// For a number that is one of several.
+pub(super) fn shorter(size: Size) -> Times {
+    let millis = Duration::from_millis;
+    Times {
+        warm_up: millis(size.pick(0, 30, 50, 100)),
+        measure: millis(size.pick(5_000, 80, 200, 1_000)),
+    }
+}
+
+/// Serves so many connections and drives them. The inner error is a limit of the system.
+pub(super) fn drive<R: Runtime>(
+    rt: &R,
+    params: &Params,
+    connections: usize,
+    times: Times,
+) -> Result<Result<Driven, String>, String> {
     let both = if params.side == Side::Threads { 2 } else { 1 };
     if let Err(reason) = machine::allow_open_files((both * connections + 100) as u64) {
-        return Ok(Outcome::Skipped { reason });
+        return Ok(Err(reason));
     }
     let (driven, echoed) = rt.run(|| -> Result<_, String> {
         let listener = rt
@@ -92,10 +129,12 @@ fn measure<R: Runtime>(rt: &R, params: &Params, connections: usize) -> Result<Ou
         let address = listener.local_addr().map_err(|e| e.to_string())?;
         let rt2 = rt.clone();
         let server = rt.spawn(move || serve(&rt2, &listener, connections));
-        let driven = side::drive(
-            params.side,
-            load(address, params, connections, Talk::Echo { bytes: BYTES }),
-        );
+        let load = Load {
+            warm_up: times.warm_up,
+            measure: times.measure,
+            ..load(address, params, connections, Talk::Echo { bytes: BYTES })
+        };
+        let driven = side::drive(params.side, load);
         // The client runs on a plain thread; what waits for it here is a task, on an ordinary channel.
         let driven = driven.recv().map_err(|e| e.to_string())??;
         // All clients have closed their connections, so the server ends by itself.
@@ -108,12 +147,7 @@ fn measure<R: Runtime>(rt: &R, params: &Params, connections: usize) -> Result<Ou
             "the server sent {echoed} bytes back, the client asked for {asked}"
         ));
     }
-    Ok(Outcome::Measured(samples(
-        METRICS,
-        &driven,
-        params,
-        connections,
-    )))
+    Ok(Ok(driven))
 }
 
 /// Accepts so many connections, each of which gets a task, and waits until all have been closed. Returns the number of
@@ -159,13 +193,13 @@ fn echo<S: NetStream>(stream: &mut S) -> io::Result<u64> {
 
 /// The load of a server workload, by size.
 pub(crate) fn load(address: SocketAddr, params: &Params, connections: usize, talk: Talk) -> Load {
-    let millis = Duration::from_millis;
+    let Times { warm_up, measure } = usual(params.size);
     Load {
         address,
         connections,
         talk,
-        warm_up: millis(params.size.pick(0, 50, 100, 200)),
-        measure: millis(params.size.pick(5_000, 150, 400, 2_000)),
+        warm_up,
+        measure,
         most_requests: params
             .size
             .pick(connections as u64 * 10, u64::MAX, u64::MAX, u64::MAX),

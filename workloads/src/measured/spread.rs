@@ -67,7 +67,12 @@ pub(crate) fn run<R: Runtime>(rt: &R, params: &Params) -> Result<Outcome, String
     })
 }
 
-fn by_tasks<R: Runtime>(rt: &R, steps: u64, expected: &[u64]) -> Result<Duration, String> {
+/// A task for each expected result, all spawned by the caller and joined by it; how long that took.
+pub(super) fn by_tasks<R: Runtime>(
+    rt: &R,
+    steps: u64,
+    expected: &[u64],
+) -> Result<Duration, String> {
     let mut handles = Vec::with_capacity(expected.len());
     let mut results = Vec::with_capacity(expected.len());
     let start = Instant::now();

@@ -334,6 +334,7 @@ mod tests {
             scale: Scale::Test,
             workers: 1,
             reps: None,
+            count: false,
             budget: None,
             timeout: None,
         }
