@@ -101,8 +101,8 @@ impl Costs {
         let counted = |counter: &Option<OwnedFd>| counter.as_ref().and_then(count);
         let values = [
             Some(now.cpu - self.before.cpu),
-            Some(now.peak_memory),
-            page_tables(),
+            status("VmHWM:"),
+            status("VmPTE:"),
             Some(now.voluntary - self.before.voluntary),
             Some(now.involuntary - self.before.involuntary),
             counted(&self.instructions),
@@ -140,7 +140,6 @@ pub fn uncounted() -> Option<String> {
 #[derive(Clone, Copy, Debug)]
 struct Usage {
     cpu: f64,
-    peak_memory: f64,
     voluntary: f64,
     involuntary: f64,
 }
@@ -156,20 +155,17 @@ impl Usage {
         let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
         Usage {
             cpu: seconds(usage.ru_utime) + seconds(usage.ru_stime),
-            // Linux counts it in KiB.
-            peak_memory: usage.ru_maxrss as f64 * 1024.0,
             voluntary: usage.ru_nvcsw as f64,
             involuntary: usage.ru_nivcsw as f64,
         }
     }
 }
 
-/// The page tables of this process, in bytes.
-fn page_tables() -> Option<f64> {
+/// What the kernel says of this process's memory, in bytes. Not `ru_maxrss`, which a process inherits from the one that
+/// started it.
+fn status(name: &str) -> Option<f64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmPTE:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib * 1024.0)
 }

@@ -158,6 +158,10 @@ fn compare(args: &Args, out: &mut impl Write, screen: &Screen) -> anyhow::Result
 
     let mut report = measured(&plan, machine);
     report.against = args.against.clone();
+    report.guesses = match &guesses {
+        Some(guesses) => guesses.judged(&report),
+        None => predict::remembered(&plan).map_or(Vec::new(), |guesses| guesses.judged(&report)),
+    };
     report.baseline = earlier.map(|earlier| since::compare(&earlier, &report));
     let json = serde_json::to_string_pretty(&report)? + "\n";
     let saved = state::save("last.json", &json);

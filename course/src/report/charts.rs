@@ -14,6 +14,10 @@ use crate::compare::results::{Described, Direction, Measurement, Report, Status}
 pub(crate) struct Chart {
     /// Its name: the workload's, and the metric's if the workload has several charts.
     pub(crate) name: String,
+    /// The workload's title.
+    pub(crate) workload: String,
+    /// The heading of the section of the page that it is in.
+    pub(crate) group: &'static str,
     /// What it shows, in a few words.
     pub(crate) title: String,
     /// Which way is better.
@@ -32,7 +36,7 @@ pub(crate) fn of(report: &Report, row: &Described) -> Vec<Chart> {
     }
     curves
         .into_iter()
-        .filter_map(|like| of_curve(report, like))
+        .filter_map(|like| of_curve(report, row, like))
         .collect()
 }
 
@@ -63,6 +67,8 @@ fn of_headline(report: &Report, row: &Described) -> Option<Chart> {
     let all: Vec<Bar> = columns.iter().filter_map(bar).collect();
     Some(Chart {
         name: row.name.clone(),
+        workload: row.title.clone(),
+        group: view::heading(row),
         title: like.title.clone(),
         better: better(like),
         drawing: bars(&format!("{}: {}", row.title, like.title), &all, &like.unit)?,
@@ -70,7 +76,7 @@ fn of_headline(report: &Report, row: &Described) -> Option<Chart> {
     })
 }
 
-fn of_curve(report: &Report, like: &Measurement) -> Option<Chart> {
+fn of_curve(report: &Report, row: &Described, like: &Measurement) -> Option<Chart> {
     let along = like.along.as_ref()?;
     let line = |shown: view::Shown<'_>| {
         let name = &shown.column.name;
@@ -101,6 +107,8 @@ fn of_curve(report: &Report, like: &Measurement) -> Option<Chart> {
     };
     Some(Chart {
         name: format!("{}-{}", like.workload, like.metric),
+        workload: row.title.clone(),
+        group: view::heading(row),
         title: like.title.clone(),
         better: better(like),
         drawing: lines(&chart)?,

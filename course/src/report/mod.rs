@@ -65,7 +65,14 @@ pub(crate) fn page(report: &Report) -> String {
 
 /// The charts of a report in the order of the page, for the book.
 pub(crate) fn charts(report: &Report) -> Vec<Chart> {
-    let rows = view::rows(report);
+    let mut rows = view::rows(report);
+    let place = |row: &_| {
+        let heading = view::heading(row);
+        view::GROUPS
+            .iter()
+            .position(|(_, other, _)| *other == heading)
+    };
+    rows.sort_by_key(place);
     rows.iter()
         .flat_map(|row| charts::of(report, row))
         .collect()

@@ -73,43 +73,13 @@ pub(super) fn findings(report: &Report) -> Markup {
     }
 }
 
-/// The groups of rows, in the order of the page; what belongs to none of these comes last.
-const GROUPS: &[(&str, &str, &str)] = &[
-    (
-        "seed",
-        "Row by row",
-        "Each bar is a median, its whisker reaches from the smallest repetition to the largest.",
-    ),
-    (
-        "scaling",
-        "How it grows",
-        "The same at several sizes. A line that ends in a bar across it could not go on.",
-    ),
-    (
-        "program",
-        "The three programs",
-        "Written once, run on every stage, every answer checked.",
-    ),
-    (
-        "part",
-        "Parts by themselves",
-        "What a runtime is made of, with everything else taken away.",
-    ),
-    ("", "More workloads", "Measured on request."),
-];
-
 /// A section for each group, with a card for each of its workloads.
 pub(super) fn groups(report: &Report, rows: &[Described]) -> Markup {
-    let known = |name: &str| GROUPS.iter().any(|(group, ..)| *group == name);
-    let belongs = |row: &Described, group: &str| match known(&row.group) {
-        true => row.group == group,
-        false => group.is_empty(),
-    };
     html! {
-        @for (group, heading, says) in GROUPS {
+        @for (_, heading, says) in view::GROUPS {
             @let cards: Vec<Markup> = rows
                 .iter()
-                .filter(|row| belongs(row, group))
+                .filter(|row| view::heading(row) == *heading)
                 .flat_map(|row| cards(report, row))
                 .collect();
             @if !cards.is_empty() {

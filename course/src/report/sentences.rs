@@ -37,6 +37,7 @@ pub(crate) fn of_bars(report: &Report, workload: &str) -> Vec<String> {
     if let ([first, .., last], true) = (&measured[..], measured.len() > 2) {
         says.extend(from_to(first, last));
     }
+    says.extend(measured.iter().filter_map(|figure| stopped(figure)));
     if let Some(last) = measured.last() {
         says.extend(peers.iter().filter_map(|peer| beside(peer, last)));
     }
@@ -60,24 +61,40 @@ fn alone(report: &Report, figure: &Measurement) -> Option<String> {
     let machine = &report.machine;
     let yardsticks = machine.function_call_ns > 0.0 && machine.system_call_ns > 0.0;
     let compared = match (&*figure.unit, figure.better) {
-        ("ns", Direction::Lower) if yardsticks => format!(
+        ("ns", Direction::Lower) if yardsticks && value > 2.0 * machine.system_call_ns => format!(
             ", as long as {} function calls or {} of the cheapest system calls here",
             units::times(value / machine.function_call_ns),
             units::times(value / machine.system_call_ns),
         ),
+        ("ns", Direction::Lower) if yardsticks => format!(
+            ", where a function call takes {} and the cheapest system call {}",
+            units::quantity(machine.function_call_ns, "ns"),
+            units::quantity(machine.system_call_ns, "ns"),
+        ),
         _ => String::new(),
     };
-    let note = match &figure.note {
-        Some(note) if note.starts_with("stopped") => format!("; {note}"),
-        _ => String::new(),
-    };
-    Some(format!("{}: {says}{compared}{note}.", figure.stage))
+    Some(format!("{}: {says}{compared}.", figure.stage))
+}
+
+/// Why a count ended where it did.
+fn stopped(figure: &Measurement) -> Option<String> {
+    let note = figure.note.as_deref()?;
+    let stopped = units::is_counted(&figure.unit) && note.starts_with("stopped");
+    stopped.then(|| format!("{} {note}.", figure.stage))
 }
 
 /// From one stage to the next.
 fn from_to(before: &Measurement, after: &Measurement) -> Option<String> {
     let (old, new) = (before.value?, after.value?);
     let quantity = |value| units::quantity(value, &before.unit);
+    if old == new {
+        return Some(format!(
+            "{} with {} as with {}.",
+            quantity(new),
+            after.stage,
+            before.stage
+        ));
+    }
     let mut says = format!(
         "From {} to {}: {} became {}",
         before.stage,
@@ -213,7 +230,8 @@ mod tests {
         let mut run = report(&["step01", "step02"], |_, _, _| 10.0);
         for result in &mut run.results {
             if result.stage == "step02" {
-                result.samples = vec![9.0, 12.0, 10.0];
+                result.samples = vec![9.0, 12.0, 10.5];
+                result.value = Some(10.5);
             }
         }
         let says = of_bars(&run, "switch").join(" ");
@@ -234,7 +252,7 @@ mod tests {
         let says = of_bars(&run, "switch");
         assert_eq!(says[0], "step02 was skipped: no such limit.");
         assert!(
-            says[1].starts_with("step01: 10.0 ns, as long as 10 function calls"),
+            says[1].starts_with("step01: 10.0 ns, where a function call takes 1.00 ns"),
             "{says:?}"
         );
     }

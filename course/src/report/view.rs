@@ -57,6 +57,39 @@ pub(crate) fn rows(report: &Report) -> Vec<Described> {
     rows
 }
 
+/// The groups of rows in the order of the page, each with its heading and what is said below that. What belongs to none of
+/// these is in the last.
+pub(crate) const GROUPS: &[(&str, &str, &str)] = &[
+    (
+        "seed",
+        "Row by row",
+        "Each bar is a median, its whisker reaches from the smallest repetition to the largest.",
+    ),
+    (
+        "scaling",
+        "How it grows",
+        "The same at several sizes. A line that ends in a bar across it could not go on.",
+    ),
+    (
+        "program",
+        "The three programs",
+        "Written once, run on every stage, every answer checked.",
+    ),
+    (
+        "part",
+        "Parts by themselves",
+        "What a runtime is made of, with everything else taken away.",
+    ),
+    ("", "More workloads", "Measured on request."),
+];
+
+/// The heading of the group that a row belongs to.
+pub(crate) fn heading(row: &Described) -> &'static str {
+    let last = GROUPS.len() - 1;
+    let place = GROUPS.iter().position(|(group, ..)| *group == row.group);
+    GROUPS[place.unwrap_or(last)].1
+}
+
 /// The metrics that a workload was measured by along an axis, each once, in their order.
 pub(crate) fn curves<'a>(report: &'a Report, workload: &str) -> Vec<&'a Measurement> {
     let mut found: Vec<&Measurement> = Vec::new();

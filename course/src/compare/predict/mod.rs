@@ -15,7 +15,7 @@ use std::io::{BufRead, Write};
 use anyhow::Context as _;
 
 use super::plan::Plan;
-use super::results::{self, Report};
+use super::results::{self, Judged, Report};
 use super::screen::Screen;
 use crate::stages;
 use judge::{Interval, Verdict, judge};
@@ -201,6 +201,18 @@ impl Asked {
             && self.question.choices.get(guess.choice).is_some_and(|choice| choice.label == guess.guess)
     }
 
+    /// What becomes of a guess, and what was measured, in words.
+    fn judge(&self, guess: &Guess, report: &Report) -> (Verdict, Option<String>) {
+        let before = self.before.unwrap_or_default();
+        match (self.question.measured)(report, self.stage, before) {
+            Ok(interval) => (
+                judge(self.question.choices, guess.choice, interval),
+                Some(say(self.question, interval)),
+            ),
+            Err(reason) => (Verdict::Inconclusive(reason), None),
+        }
+    }
+
     /// The mechanism behind the answer, in one sentence.
     fn mechanism(&self) -> String {
         let own = stages::find(self.stage).and_then(|stage| stage.why(self.question.workloads[0]));
@@ -211,7 +223,36 @@ impl Asked {
     }
 }
 
+/// The guesses of earlier runs about what is measured in this one. None if nobody has guessed, or if the file cannot be
+/// read: then `--predict` says so, and a run that was not asked about guesses does not fail for it.
+pub(crate) fn remembered(plan: &Plan) -> Option<Guesses> {
+    Some(Guesses {
+        kept: Kept::load().ok()?,
+        asked: askable(plan),
+    })
+}
+
 impl Guesses {
+    /// The guesses beside what was measured, for the page.
+    pub(crate) fn judged(&self, report: &Report) -> Vec<Judged> {
+        let one = |asked: &Asked| {
+            let guess = self.find(asked)?;
+            let (verdict, measured) = asked.judge(guess, report);
+            Some(Judged {
+                date: guess.date.clone(),
+                workload: asked.question.workloads[0].to_owned(),
+                stage: asked.stage.to_owned(),
+                before: asked.before.map(str::to_owned),
+                question: asked.question.text.to_owned(),
+                guess: guess.guess.clone(),
+                measured,
+                verdict: word(&verdict).to_owned(),
+                because: asked.mechanism(),
+            })
+        };
+        self.asked.iter().filter_map(one).collect()
+    }
+
     fn find(&self, asked: &Asked) -> Option<&Guess> {
         self.kept.guesses.iter().find(|guess| asked.is_about(guess))
     }
@@ -224,23 +265,11 @@ impl Guesses {
             let Some(guess) = self.find(&asked) else {
                 continue;
             };
-            let answer =
-                (asked.question.measured)(report, asked.stage, asked.before.unwrap_or_default());
-            let verdict = match &answer {
-                Ok(interval) => judge(asked.question.choices, guess.choice, *interval),
-                Err(reason) => Verdict::Inconclusive(reason.clone()),
-            };
-            let measured = answer.map(|interval| say(asked.question, interval));
+            let (verdict, measured) = asked.judge(guess, report);
             tally[place(&verdict)] += 1;
-            out.push_str(&show(
-                &asked,
-                guess,
-                measured.as_deref().ok(),
-                &verdict,
-                screen,
-            ));
+            out.push_str(&show(&asked, guess, measured.as_deref(), &verdict, screen));
             let judged = Guess {
-                measured: measured.ok(),
+                measured,
                 verdict: Some(word(&verdict).to_owned()),
                 ..guess.clone()
             };
