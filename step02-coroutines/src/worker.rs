@@ -1,4 +1,5 @@
-//! The one thread that runs all tasks, one after the other: a queue, a loop, and the functions that tasks stop with.
+//! The one thread that runs all tasks, one after the other: a queue and a loop. What a running task calls to stop is in
+//! `stopping.rs`, and what becomes of the tasks at the end of a run in `ending.rs`.
 //!
 //! # The loop
 //!
@@ -21,13 +22,6 @@
 //!
 //! A task gets its stack when it first runs. Until then it is its closure and a few words. So tasks that run to their end
 //! without parking share one stack, which stays in the cache, and a million spawned tasks that have not begun need none.
-//!
-//! # The end
-//!
-//! When the first task has returned, `run` returns, and the other tasks end: those that have not begun are dropped, the
-//! others are unwound where they stopped. The newest goes first, since a task may own what newer ones borrow: the owner
-//! of a scope waits for the tasks of that scope, and must find them gone. For the same reason a task that was woken in
-//! the meantime first goes on, and is unwound at its next stop: what it has waited for is there.
 
 use std::cell::{Cell, RefCell};
 use std::ptr;
@@ -36,18 +30,17 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use step01::park::{ParkVTable, Parker, Wait};
-use step01::{ForcedUnwind, Job, SpawnError};
+use step01::park::{ParkVTable, Parker};
+use step01::{Job, SpawnError};
 
 use crate::coroutine::{Coroutine, Resumed, Suspender};
 use crate::deadlock;
-use crate::fatal::die;
+use crate::ending::ending;
 use crate::home::Home;
 use crate::run_queue::RunQueue;
 use crate::stack::Region;
 use crate::stack_pool::{Counts, StackPool};
 use crate::task::{Call, Fiber, FreeTasks, Living, Stop, Task, TaskRef};
-use crate::task_word::{Claim, Park};
 use crate::timer::Timers;
 
 /// Inbox and timers are looked at once in so many turns, if there is always something to run.
@@ -56,27 +49,24 @@ const LOOK_AROUND: u32 = 61;
 /// How long a worker without anything to do and without a timer sleeps before it asks whether this is a deadlock.
 const QUIET: Duration = Duration::from_millis(20);
 
-/// How often a task that is being ended may catch that and park again.
-const PATIENCE: u32 = 1_000;
-
 /// What runs tasks. It belongs to one thread at a time, and what tasks reach of it is behind cells.
 #[derive(Debug)]
 pub(crate) struct Worker {
-    home: &'static Home,
+    pub(crate) home: &'static Home,
     region: Arc<Region>,
-    pool: RefCell<StackPool>,
-    queue: RunQueue,
-    timers: RefCell<Timers<TaskRef>>,
-    current: Cell<Option<TaskRef>>,
+    pub(crate) pool: RefCell<StackPool>,
+    pub(crate) queue: RunQueue,
+    pub(crate) timers: RefCell<Timers<TaskRef>>,
+    pub(crate) current: Cell<Option<TaskRef>>,
     /// What a task wants called, with [`Stop::Call`].
-    call: Cell<Option<Call>>,
-    living: Living,
+    pub(crate) call: Cell<Option<Call>>,
+    pub(crate) living: Living,
     free: FreeTasks,
     next_number: Cell<u64>,
     /// The first task has returned.
-    closing: Cell<bool>,
+    pub(crate) closing: Cell<bool>,
     /// `run` was called by a destructor during a panic, so that the thread counts as panicking all the time.
-    panicking: Cell<bool>,
+    pub(crate) panicking: Cell<bool>,
 }
 
 thread_local! {
@@ -301,7 +291,7 @@ impl Worker {
     // ANCHOR_END: start
 
     /// A task has ended.
-    fn forget(&self, task: TaskRef) {
+    pub(crate) fn forget(&self, task: TaskRef) {
         self.drop_timer(task);
         self.living.remove(task);
         self.tell_count();
@@ -312,157 +302,6 @@ impl Worker {
         // Relaxed: for other threads it is a hint.
         self.home.living.store(self.living.count(), Relaxed);
     }
-
-    #[inline]
-    fn current(&self) -> TaskRef {
-        match self.current.get() {
-            Some(task) => task,
-            None => {
-                die(&["a function that parks a task was called on a worker, outside of its tasks"])
-            }
-        }
-    }
-
-    // ANCHOR: park
-    /// Stops the running task; see `step01::park`.
-    fn park(&self, wait: Wait, deadline: Option<Instant>) {
-        let task = self.current();
-        if thread::panicking() || task.caught.get().is_some() {
-            self.check(task, "parked");
-        }
-        if task.word.try_park() == Park::Parked {
-            task.wait.set(wait);
-            if let Some(deadline) = deadline {
-                let number = self.timers.borrow_mut().add(deadline, task);
-                task.timer.set(number);
-            }
-            self.stop(task, Stop::Park);
-            self.drop_timer(task);
-        }
-    }
-
-    /// Lets the others run.
-    #[inline]
-    pub(crate) fn yield_now(&self) {
-        let task = self.current();
-        if thread::panicking() || task.caught.get().is_some() {
-            if thread::panicking() && !self.panicking.get() {
-                return; // std counts panics for the thread, so this task stays on it until its panic is over
-            }
-            self.check(task, "yielded");
-        }
-        self.stop(task, Stop::Yield);
-    }
-
-    /// Calls `f` on the thread's own stack, which is large, while the calling task waits.
-    pub(crate) fn on_native_stack(&self, f: &mut dyn FnMut()) {
-        let task = self.current();
-        let ending = thread::panicking() || task.caught.get().is_some();
-        if ending || task.suspender.get().is_null() {
-            return f(); // this task does not leave its stack any more, or never had one
-        }
-        let f: *mut (dyn FnMut() + '_) = f;
-        // SAFETY: only the lifetime changes. The worker calls it before this task goes on, and then forgets it.
-        let f: *mut (dyn FnMut() + 'static) = unsafe { std::mem::transmute(f) };
-        self.call.set(Some(Call(f)));
-        self.stop(task, Stop::Call);
-    }
-
-    /// Calls what the task that has just stopped has left.
-    fn call(&self) {
-        if let Some(Call(f)) = self.call.take() {
-            // SAFETY: it lies on the stack of that task, which stays where it is until the task goes on, after this.
-            unsafe { (*f)() }
-        }
-    }
-
-    /// Leaves the task's stack. Returns when it is its turn again.
-    #[inline(always)]
-    fn stop(&self, task: TaskRef, stop: Stop) {
-        // SAFETY: the task is running, so its fiber has stored its suspender, which lies on its stack.
-        match unsafe { task.suspender.get().as_ref() } {
-            Some(suspender) => suspender.suspend(stop),
-            None => die(&[
-                "a task was dropped before it began, and a destructor of what it owns parked",
-            ]),
-        }
-    }
-    // ANCHOR_END: park
-
-    /// What must not go on: a task that would leave its stack in the middle of a panic, or that was ended.
-    #[cold]
-    fn check(&self, task: TaskRef, verb: &str) {
-        if thread::panicking() && !self.panicking.get() {
-            let number = task.number.get().to_string();
-            let site = task.site.get().map(ToString::to_string).unwrap_or_default();
-            let why = match task.caught.get() {
-                Some(_) => " in a destructor while it was ended by its runtime",
-                None => " in a destructor that runs because of a panic",
-            };
-            die(&["task ", &number, ", spawned at ", &site, ", ", verb, why]);
-        }
-        if let Some(times) = task.caught.get() {
-            // It caught the unwinding, as a loop around requests does that is to survive their panics. Once more, then.
-            task.caught.set(Some(times + 1));
-            if times >= PATIENCE {
-                let site = task.site.get().map(ToString::to_string).unwrap_or_default();
-                die(&[
-                    "the task spawned at ",
-                    &site,
-                    " catches the unwinding with which its runtime ends it, again and again; \
-                       it should pass on a payload of the type step01::ForcedUnwind",
-                ]);
-            }
-            ForcedUnwind::throw();
-        }
-    }
-
-    fn drop_timer(&self, task: TaskRef) {
-        if task.timer.replace(0) != 0 {
-            self.timers.borrow_mut().cancel(is_current);
-        }
-    }
-
-    // ANCHOR: close
-    /// Ends all tasks that are left.
-    fn close(&self) {
-        self.closing.set(true);
-        // From here on nobody queues a task. Those that were not parked are in a queue, or on their way into one.
-        let claims = self.living.iter().map(|task| task.word.claim());
-        let queued = claims.filter(|claim| *claim == Claim::Queued).count();
-        let mut found = std::iter::from_fn(|| self.queue.pop()).count();
-        loop {
-            let mail = self.home.inbox.empty();
-            found += mail.ready.len();
-            drop(mail.jobs);
-            if found >= queued {
-                break;
-            }
-            thread::yield_now(); // another thread is between its look at the word and the inbox
-        }
-        loop {
-            let newest = self.living.iter().next();
-            let Some(task) = newest else { break };
-            self.current.set(Some(task));
-            task.caught.set(Some(0));
-            // SAFETY: as in `turn`.
-            let fiber = unsafe { &mut *task.fiber.get() }.take();
-            match fiber {
-                Some(mut fiber) => {
-                    if task.word.has_token() {
-                        // What it waits for has come, the end of its scope perhaps. It goes on to its next stop.
-                        fiber.resume(());
-                    }
-                    let stack = fiber.into_stack();
-                    self.pool.borrow_mut().give_back(stack);
-                }
-                None => drop(task.job.take()),
-            }
-            self.current.set(None);
-            self.forget(task);
-        }
-    }
-    // ANCHOR_END: close
 
     /// Makes this thread the worker, until what is returned is dropped.
     fn enter(&self) -> Entered {
@@ -493,15 +332,6 @@ impl Drop for Entered {
     }
 }
 
-fn is_current(number: u64, task: &&'static Task) -> bool {
+pub(crate) fn is_current(number: u64, task: &&'static Task) -> bool {
     task.timer.get() == number
-}
-
-/// A task was spawned after the first one had returned.
-pub(crate) fn ending() -> SpawnError {
-    SpawnError::new(
-        std::io::Error::from_raw_os_error(libc::ECANCELED),
-        "the runtime is ending",
-        "spawn tasks before the closure that was given to `run` returns",
-    )
 }
