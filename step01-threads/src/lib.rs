@@ -30,6 +30,7 @@ mod channel;
 mod condvar;
 mod crowd;
 mod join;
+mod join_error;
 mod lock;
 mod mutex;
 mod once;

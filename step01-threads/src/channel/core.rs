@@ -221,6 +221,8 @@ impl<T> Channel<T> {
     /// # Safety
     ///
     /// As for [`Channel::attempt`].
+    // Inlined, and `State::attempt` with it: where it is called, `side` is a constant, and mostly there is no deadline.
+    #[inline(always)]
     pub(crate) unsafe fn operate(
         &self,
         side: Side,
@@ -338,6 +340,7 @@ impl<T> State<T> {
     /// # Safety
     ///
     /// As for [`Channel::attempt`].
+    #[inline(always)]
     pub(crate) unsafe fn attempt(&mut self, side: Side, slot: &Slot<T>) -> Attempt {
         match side {
             // SAFETY: the caller's promise.

@@ -28,6 +28,8 @@ mod crowd;
 #[path = "../../src/join.rs"]
 mod join;
 // ANCHOR_END: files
+#[path = "../../src/join_error.rs"]
+mod join_error;
 #[path = "../../src/lock.rs"]
 mod lock;
 #[path = "../../src/mutex.rs"]
