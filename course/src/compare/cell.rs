@@ -129,12 +129,15 @@ impl Row {
         let samples: Vec<&Sample> = all.filter(of_metric).collect();
         let mut places: Vec<Option<f64>> = samples.iter().map(|sample| sample.at).collect();
         places.sort_by(|a, b| a.unwrap_or_default().total_cmp(&b.unwrap_or_default()));
-        places.dedup();
+        places.dedup_by(|a, b| is_near(*a, *b));
         if places.is_empty() {
             places.push(None);
         }
         let at_place = |place: Option<f64>| {
-            let there = samples.iter().copied().filter(|sample| sample.at == place);
+            let there = samples
+                .iter()
+                .copied()
+                .filter(|sample| is_near(sample.at, place));
             self.measurement(cell, metric, place, &there.collect::<Vec<&Sample>>())
         };
         places.into_iter().map(at_place).collect()
@@ -187,6 +190,15 @@ impl Row {
     }
 }
 
+/// Whether two repetitions mean the same place of an axis. Where a limit of the system ends a line it does so at nearly the
+/// same number each time; the places at which a workload looks are far apart.
+fn is_near(a: Option<f64>, b: Option<f64>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => (a - b).abs() <= 0.01 * a.abs().max(b.abs()),
+        (a, b) => a == b,
+    }
+}
+
 /// The note of the sample that is nearest to the median.
 fn typical_note(samples: &[&Sample], median: f64) -> Option<String> {
     let distance = |sample: &&&Sample| (sample.value - median).abs();
@@ -201,6 +213,13 @@ mod tests {
     use workloads::catalog;
 
     use super::*;
+
+    #[test]
+    fn places_are_told_apart_unless_they_are_nearly_the_same() {
+        assert!(is_near(None, None) && is_near(Some(32_407.0), Some(32_425.0)));
+        assert!(!is_near(None, Some(0.0)) && !is_near(Some(63.0), Some(64.0)));
+        assert!(!is_near(Some(1.0), Some(2.0)) && is_near(Some(1.0), Some(1.0)));
+    }
 
     #[test]
     fn what_the_catalogue_does_not_know_is_refused() {

@@ -67,7 +67,7 @@ pub(super) fn findings(report: &Report) -> Markup {
         @if !sentences.is_empty() {
             section #findings {
                 h2 { "What this says" }
-                ul.findings { @for sentence in &sentences { li { (sentence) } } }
+                ul.findings { @for sentence in &sentences { li { (prose(sentence)) } } }
             }
         }
     }
@@ -131,13 +131,22 @@ fn without_a_chart(report: &Report, row: &Described) -> Option<Markup> {
     })
 }
 
+/// A sentence in which names from the code stand between backticks.
+fn prose(text: &str) -> Markup {
+    html! {
+        @for (i, part) in text.split('`').enumerate() {
+            @if i % 2 == 1 { code { (part) } } @else { (part) }
+        }
+    }
+}
+
 /// The stages' own explanations.
 fn mechanisms(report: &Report, row: &Described) -> Markup {
     let why = |name: &str| stages::find(name)?.why(&row.name);
     html! {
         @for column in &report.stages {
             @if let Some(why) = why(&column.name) {
-                p.why { strong { (column.name) } ": " (why) "." }
+                p.why { strong { (column.name) } ": " (prose(why)) "." }
             }
         }
     }
@@ -163,7 +172,7 @@ fn guesses(report: &Report, row: &Described) -> Markup {
                     strong { (guess.measured.as_deref().unwrap_or("nothing")) } ". "
                     span.verdict { (guess.verdict) } "."
                 }
-                p.quiet { "Because " (guess.because) "." }
+                p.quiet { "Because " (prose(&guess.because)) "." }
             }
         }
     }

@@ -29,7 +29,7 @@ const METRICS: &[MetricInfo] = &[MetricInfo {
     along: Some(WORKERS),
     ..headline(
         "speed_up",
-        "against a plain loop on one core",
+        "speed-up against a plain loop on one core",
         "times",
         Better::Higher,
     )

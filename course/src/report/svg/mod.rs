@@ -77,14 +77,16 @@ fn stroke(class: &str, from: (f64, f64), to: (f64, f64)) -> Markup {
     html! { path class=(class) d=(path) {} (line_break()) }
 }
 
-/// About how wide a text is, at a size in units. No font is known here, so it is a guess on the safe side, from the
-/// widths that sans-serif fonts have in common.
+/// About how wide a text is, at a size in units. No font is known here, so it is a guess on the safe side, from a
+/// wide one of the usual fonts.
 fn width_of(text: &str, size: f64) -> f64 {
     let of = |c: char| match c {
-        'i' | 'j' | 'l' | 'I' | '.' | ',' | ':' | ';' | '\'' | '|' | ' ' | '(' | ')' => 0.34,
-        'm' | 'w' | 'M' | 'W' | '@' => 0.92,
-        c if c.is_uppercase() => 0.70,
-        _ => 0.585,
+        'i' | 'j' | 'l' | 'I' | '.' | ',' | ':' | ';' | '\'' | '|' | ' ' => 0.34,
+        '(' | ')' | 'f' | 'r' | 't' => 0.42,
+        'm' | 'w' | 'M' | 'W' | '@' => 0.98,
+        '×' => 0.84,
+        c if c.is_uppercase() => 0.72,
+        _ => 0.64,
     };
     text.chars().map(of).sum::<f64>() * size
 }
