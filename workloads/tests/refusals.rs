@@ -167,6 +167,20 @@ fn memory_is_weighed_with_as_many_as_there_can_be() {
 }
 
 #[test]
+fn growth_is_measured_as_far_as_it_goes() {
+    for when in [When::AtSpawn, When::AtStart] {
+        let (reached, points) = measured("scale_tasks", 150, when);
+        assert_eq!(reached.value, 150.0, "{when:?}");
+        let note = reached.note.unwrap();
+        assert!(note.starts_with("stopped by the system"), "{note}");
+        assert!(names_the_limit(&note, when), "{note}");
+        let at: Vec<Option<f64>> = points.iter().map(|point| point.at).collect();
+        let each = |place| [Some(place), Some(place)];
+        assert_eq!(at, [each(100.0), each(150.0)].concat(), "{points:?}");
+    }
+}
+
+#[test]
 fn a_smaller_tree_is_measured_and_its_time_is_not_given_as_the_large_ones() {
     for when in [When::AtSpawn, When::AtStart] {
         // A hundred leaves need twelve tasks at once at the very least, ten leaves need eleven.

@@ -147,12 +147,20 @@ fn rounded(from: f64, top: f64, x: f64) -> String {
 fn whisker(value: &Summary, middle: f64, scale: &Scale) -> Markup {
     let (a, b) = (scale.place(value.min), scale.place(value.max));
     let cap = 3.5;
+    let path = format!(
+        "M{a} {m}H{b}M{a} {low}v{h}M{b} {low}v{h}",
+        a = at(a),
+        b = at(b),
+        m = at(middle),
+        low = at(middle - cap),
+        h = at(2.0 * cap),
+    );
     html! {
         @if b - a >= 1.5 {
-            path.whisker d=(format!(
-                "M{a} {m}H{b}M{a} {low}v{h}M{b} {low}v{h}",
-                a = at(a), b = at(b), m = at(middle), low = at(middle - cap), h = at(2.0 * cap),
-            )) {}
+            // A rim of the background keeps it apart from the bar, whatever the two colours are.
+            path.rim d=(path) {}
+            (line_break())
+            path.whisker d=(path) {}
             (line_break())
         }
     }
