@@ -235,7 +235,7 @@ mod tests {
     use std::rc::Rc;
 
     use proptest::prelude::*;
-    use workloads::catalog::{self, MetricInfo, Sample};
+    use workloads::catalog::{self, MetricInfo, Sample, WorkersWanted};
 
     use super::*;
     use crate::stages;
@@ -265,8 +265,22 @@ mod tests {
             if args.size == Scale::Test {
                 return Ended::Measured(Vec::new());
             }
+            if args.count {
+                let counted = |metric: &MetricInfo| Sample {
+                    metric: metric.name.to_owned(),
+                    unit: metric.unit.to_owned(),
+                    value: 1e6,
+                    note: None,
+                    at: None,
+                };
+                let both = info.metrics.iter().chain(costs::METRICS);
+                return Ended::Measured(both.map(counted).collect());
+            }
             self.time += Duration::from_secs_f64(self.costs[info.name]);
-            let name = format!("{}/{}", args.stage, args.workload);
+            let mut name = format!("{}/{}", args.stage, args.workload);
+            if info.workers == WorkersWanted::Each {
+                name += &format!(" with {}", args.workers);
+            }
             self.log.borrow_mut().push(name.clone());
             let made = self
                 .log
@@ -367,6 +381,32 @@ mod tests {
             );
             assert_eq!(result.value.is_some(), status == Status::Ok);
         }
+    }
+
+    #[test]
+    fn counting_adds_instructions_and_cycles_and_nothing_else() {
+        let mut plan = plan(&["switch"], 1, None);
+        (plan.reps, plan.count) = (Some(2), true);
+        let (fake, _) = fake(&[("switch", 1.0)]);
+        let rows = run(&plan, fake, &mut progress());
+        let results = rows[0].measurements();
+        let find = |name: &str| results.iter().find(|result| result.metric == name);
+        assert_eq!(find("ns_per_switch").map(|result| result.n), Some(2));
+        for counted in ["process_instructions", "process_cycles"] {
+            let value = find(counted).and_then(|result| result.value);
+            assert_eq!(value, Some(1e6), "{counted}");
+        }
+        assert!(find("process_cpu").is_none(), "not from that repetition");
+    }
+
+    #[test]
+    fn a_workload_about_workers_is_measured_with_each_number_of_them() {
+        let mut plan = plan(&["scale_workers"], 1, None);
+        (plan.reps, plan.workers) = (Some(1), 5);
+        let (fake, log) = fake(&[("scale_workers", 1.0)]);
+        run(&plan, fake, &mut progress());
+        let with = |n: usize| format!("step01/scale_workers with {n}");
+        assert_eq!(*log.borrow(), [1, 2, 4, 5].map(with));
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! `course compare`: measures the stages on this machine and prints them side by side.
 //!
 //! The order of things: what was asked for ([`args`], [`plan`]), the machine ([`machine`], [`yardsticks`]), the
-//! measuring ([`who`] takes part, [`peers`] among them, [`measure`] decides what runs next, [`child`] runs it in a process of its own, [`repetition`] is that
-//! process, [`cell`] keeps what came out), and what is shown: [`table`], [`story`], and with `--predict` the guesses
-//! ([`predict`]). All of them work on the types of [`results`], which is also what the JSON file holds.
+//! measuring ([`who`] takes part, [`peers`] among them, [`measure`] decides what runs next, [`child`] runs it in a
+//! process of its own, [`repetition`] is that process, [`cell`] keeps what came out), and what is shown: [`table`],
+//! [`story`], the stages against one of them pair by pair ([`ratios`]), this run against an earlier one ([`since`]), with
+//! `--predict` the guesses ([`predict`]), and the page with the charts ([`crate::report`]). All of them work on the types
+//! of [`results`], which is also what the JSON file holds.
 
 mod appendix;
 pub(crate) mod args;
@@ -130,8 +132,9 @@ fn compare(args: &Args, out: &mut impl Write, screen: &Screen) -> anyhow::Result
     if let Some(file) = &args.html {
         can_be_written(file)?;
     }
-    if let Some(name) = &args.against {
-        since::check_against(name, plan.stages.iter().map(|stage| stage.name))?;
+    // A peer can be compared with too; which there are is known when they have been built.
+    if let (Some(name), false) = (&args.against, args.peers) {
+        since::check_against(name, plan.columns().map(Who::name))?;
     }
     let earlier = args.baseline.as_deref().map(since::read).transpose()?;
     let mut guesses = match args.predict {
@@ -148,6 +151,9 @@ fn compare(args: &Args, out: &mut impl Write, screen: &Screen) -> anyhow::Result
         }
         false => None,
     };
+    if let Some(name) = &args.against {
+        since::check_against(name, plan.columns().map(Who::name))?;
+    }
     let machine = Machine::look();
     write!(out, "{}", story::machine(&machine, screen))?;
     if let Some(reason) = &no_peers {

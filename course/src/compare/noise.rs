@@ -50,7 +50,7 @@ pub(crate) fn judge(machine: &Machine, during: Option<Share>, results: &[Measure
     if !wide.is_empty() {
         let rows = wide.join(", ");
         remarks.push(format!(
-            "repetitions differ by more than half of their median in {rows}"
+            "noisy (marked ~), since repetitions differ by more than half of their median: {rows}"
         ));
     }
     Noise {
@@ -68,7 +68,10 @@ fn percent(share: f64) -> String {
 fn wide(results: &[Measurement]) -> Vec<String> {
     let is_wide = |result: &&Measurement| result.headline && result.is_noisy();
     let name = |result: &Measurement| format!("{}/{}", result.stage, result.workload);
-    results.iter().filter(is_wide).map(name).collect()
+    let mut wide: Vec<String> = results.iter().filter(is_wide).map(name).collect();
+    // A workload that is measured with several numbers of workers is named once.
+    wide.dedup();
+    wide
 }
 
 /// The pair of cores whose distance changed most, if it changed much.

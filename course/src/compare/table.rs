@@ -17,6 +17,8 @@ use super::results::{Column, Kind, Measurement, Report, Status};
 use super::screen::Screen;
 use super::units;
 
+/// What stands behind a spread that is too wide; the remarks below the table say what it means.
+const NOISY: &str = " ~";
 const ARTICLE_MANAGEMENT: &str = "the OS (kernel)";
 /// Below this width there is no room for the article's words.
 const WIDTH_FOR_ARTICLE: usize = 90;
@@ -264,6 +266,9 @@ impl<'a> Sheet<'a> {
             Some(spread) if self.narrow => text.push_str(&format!("\n{spread}")),
             Some(spread) => text.push_str(&format!("  ({spread})")),
         }
+        if headline.is_noisy() {
+            text.push_str(NOISY);
+        }
         if let Some(note) = &headline.note
             && info.group == Group::Full
             && !self.narrow
@@ -432,6 +437,19 @@ mod tests {
             .unwrap();
         assert_eq!(row.matches("432 ns").count(), 2, "{text}");
         assert!(!below.contains("Context switch"), "{text}");
+    }
+
+    #[test]
+    fn a_noisy_number_is_marked() {
+        let mut report = report(&["step01"], |_, _, _| 5.0);
+        let calm = render(&report, &everything(), &screen(100));
+        assert!(!calm.contains('~'), "{calm}");
+        let wide = |result: &&mut Measurement| result.headline && result.workload == "switch";
+        let result = report.results.iter_mut().find(wide).unwrap();
+        result.max = Some(9.0);
+        let text = render(&report, &everything(), &screen(100));
+        assert_eq!(text.matches(" ~").count(), 1, "{text}");
+        assert!(text.contains("(4.38–9.00) ~"), "{text}");
     }
 
     #[test]
