@@ -90,7 +90,7 @@ pub struct MetricInfo {
     pub better: Better,
     /// True for the one number that stands in the table.
     pub headline: bool,
-    /// Along what it is measured, for a number that is measured at several places: see [`Sample::at`].
+    /// Along what it is measured, for a number that is measured at several places: see [`at`](Sample::at).
     pub along: Option<Axis>,
 }
 
@@ -218,7 +218,7 @@ impl Sample {
     }
 
     /// A number at a place of its metric's axis.
-    pub(crate) fn at(metric: &MetricInfo, at: f64, value: f64) -> Self {
+    pub(crate) fn placed(metric: &MetricInfo, at: f64, value: f64) -> Self {
         Sample {
             at: Some(at),
             ..Sample::new(metric, value)

@@ -5,7 +5,7 @@
 //! can be compared with a later run ([`results_in`]).
 //!
 //! - [`view`]: which columns and rows there are, in which order, in which colours
-//! - [`charts`]: a drawing for each workload, from [`svg`], with [`sentences`] about it
+//! - [`mod@charts`]: a drawing for each workload, from [`svg`], with [`sentences`] about it
 //! - [`table`]: the seed's table and the tables with all numbers
 //! - [`parts`]: the sections of the page
 //!

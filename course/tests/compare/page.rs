@@ -104,6 +104,22 @@ fn a_run_is_compared_with_a_stage_and_with_an_earlier_run() {
         .says(&["cannot read /no/such/file"]);
 }
 
+#[test]
+fn a_guess_stands_beside_what_it_was_about_now_and_in_later_runs() {
+    let run = Run::new();
+    let args = [&ONE_ROW[..], &["--predict", "--stage", "step01"]].concat();
+    run.answer(&args, "a\n").ended_with(0);
+    let asked = page(&run, "report.html");
+    assert!(asked.contains("Your guess, step01") && asked.contains("fewer than a hundred"));
+    // It is kept, and judged again by what is measured next.
+    run.run(&ONE_ROW).ended_with(0);
+    assert!(page(&run, "report.html").contains("fewer than a hundred"));
+    // A file that cannot be read is no reason not to measure.
+    std::fs::write(run.file("predictions.json"), "{").expect("a file");
+    run.run(&ONE_ROW).ended_with(0);
+    assert!(!page(&run, "report.html").contains("Your guess"));
+}
+
 /// A stage and a workload that no list of this program has.
 #[test]
 fn a_stage_and_a_workload_that_nobody_knows_get_their_chart() {

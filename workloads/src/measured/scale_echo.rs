@@ -65,8 +65,12 @@ pub(crate) fn run<R: Runtime>(rt: &R, params: &Params) -> Result<Outcome, String
         match echo::drive(rt, params, connections, echo::shorter(params.size))? {
             Ok(driven) => {
                 let at = connections as f64;
-                samples.push(Sample::at(&METRICS[1], at, driven.report.per_second / 1e3));
-                samples.push(Sample::at(&METRICS[2], at, driven.report.p99_us));
+                samples.push(Sample::placed(
+                    &METRICS[1],
+                    at,
+                    driven.report.per_second / 1e3,
+                ));
+                samples.push(Sample::placed(&METRICS[2], at, driven.report.p99_us));
                 reached.value = at;
             }
             Err(reason) if samples.is_empty() => return Ok(Outcome::Skipped { reason }),

@@ -90,8 +90,8 @@ pub(crate) fn run<R: Runtime>(rt: &R, params: &Params) -> Result<Outcome, String
             let now = Footprint::now()?;
             let bytes = |footprint: Footprint| footprint.resident + footprint.page_tables;
             let grown = bytes(now).saturating_sub(bytes(before));
-            samples.push(Sample::at(&METRICS[1], tasks as f64, grown as f64));
-            samples.push(Sample::at(&METRICS[2], tasks as f64, ms(spent)));
+            samples.push(Sample::placed(&METRICS[1], tasks as f64, grown as f64));
+            samples.push(Sample::placed(&METRICS[2], tasks as f64, ms(spent)));
             Ok(())
         };
         let mut stopped = None;

@@ -77,7 +77,7 @@ pub(crate) fn run<R: Runtime>(rt: &R, params: &Params) -> Result<Outcome, String
                 by_workers += spread;
             }
         }
-        let mut sample = Sample::at(
+        let mut sample = Sample::placed(
             &METRICS[0],
             params.workers as f64,
             in_a_loop.as_secs_f64() / by_workers.as_secs_f64(),
