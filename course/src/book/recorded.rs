@@ -214,7 +214,8 @@ impl<'a> Step<'a> {
         if let Some(ns) = self.run.crossing() {
             out.add("crossing", &quantity(ns, "ns"));
         }
-        for result in self.results() {
+        // What was measured at several places of an axis is a chart, and no number to be put into a sentence.
+        for result in self.results().filter(|result| result.at.is_none()) {
             let name = format!("{}-{}", result.workload, result.metric);
             match (result.value, &result.reason) {
                 (Some(value), _) => out.add(&name, &quantity(value, &result.unit)),

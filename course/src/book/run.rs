@@ -62,6 +62,8 @@ pub(super) struct Measured {
     pub(super) note: Option<String>,
     pub(super) status: String,
     pub(super) reason: Option<String>,
+    /// Where along an axis it was measured, for what is one of several.
+    pub(super) at: Option<f64>,
 }
 
 impl Report {
