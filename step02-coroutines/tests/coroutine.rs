@@ -325,10 +325,25 @@ fn captured_inside() -> String {
     std::backtrace::Backtrace::force_capture().to_string()
 }
 
+/// What a closure owns lies directly above the first frame, where a caller would have left the address to return to.
+/// This closure owns nothing but addresses of a function.
+#[derive(Clone, Copy)]
+#[repr(align(16))]
+struct Bait(#[allow(dead_code)] [usize; 8]);
+
+#[inline(never)]
+fn bitten() -> usize {
+    std::hint::black_box(captured_inside()).len()
+}
+
 #[test]
 fn a_backtrace_from_inside_ends_at_the_coroutines_root() {
-    let mut coroutine =
-        Coroutine::<(), (), String>::new(stack(), |_, ()| std::hint::black_box(captured_inside()));
+    let inside_of_it = bitten as *const () as usize + 8;
+    let bait = Bait([inside_of_it; 8]);
+    let mut coroutine = Coroutine::<(), (), String>::new(stack(), move |_, ()| {
+        std::hint::black_box(bait);
+        std::hint::black_box(captured_inside())
+    });
     let Resumed::Returned(text) = coroutine.resume(()) else {
         panic!("it returns")
     };
@@ -340,5 +355,8 @@ fn a_backtrace_from_inside_ends_at_the_coroutines_root() {
         frames.iter().any(|frame| frame.contains("captured_inside")),
         "{text}"
     );
-    assert!(frames.last().unwrap().contains("coroutine_root"), "{text}");
+    assert!(
+        frames.last().unwrap().contains("coroutine_root"),
+        "it goes on above the root:\n{text}"
+    );
 }

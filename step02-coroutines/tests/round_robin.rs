@@ -228,7 +228,8 @@ fn settings_that_cannot_work_are_refused_by_name() {
     ] {
         assert_eq!(builder.build().unwrap_err().setting(), setting);
     }
-    let rt = RoundRobin::builder().stack_size(100_000).build().unwrap();
+    let builder = RoundRobin::builder().stack_size(100_000).max_tasks(64);
+    let rt = builder.build().unwrap();
     assert_eq!(rt.layout(), SlotLayout::new(128 << 10).unwrap());
 }
 

@@ -87,17 +87,31 @@ fn kernel_has_marks() -> bool {
     }
 }
 
+/// A kernel that does not know the advice says so. An emulated one may say "done" and do nothing.
+#[test]
+fn guards_are_mappings_only_where_the_kernel_has_no_marks() {
+    for first in [GuardKind::MarkedInBatches, GuardKind::Marked] {
+        let layout = SlotLayout::new(64 << 10).unwrap();
+        let region = Region::map_guarded_by(layout, 3, first).unwrap();
+        let stack = region.open().unwrap();
+        let kind = region.guard_kind();
+        println!("asked for {first:?}, got {kind:?}");
+        assert_eq!(kind != GuardKind::Protected, kernel_has_marks(), "{kind:?}");
+        assert!(!readable(stack.bottom().wrapping_sub(1)));
+    }
+}
+
 // ANCHOR: million
 /// Bug 13: guards that split the mapping stop near 32,700 stacks.
 #[test]
 fn a_million_guarded_stacks_are_one_mapping() {
-    let layout = SlotLayout::new(64 << 10).unwrap();
-    let region = Region::map(layout, 1_000_000).unwrap();
-    let mut stacks = vec![region.open().unwrap()];
     if !kernel_has_marks() {
         println!("skipped: this kernel has no MADV_GUARD_INSTALL (Linux 6.13)");
         return;
     }
+    let layout = SlotLayout::new(64 << 10).unwrap();
+    let region = Region::map(layout, 1_000_000).unwrap();
+    let mut stacks = vec![region.open().unwrap()];
     let before = mappings();
     stacks.extend((1..1_000_000).map(|_| region.open().unwrap()));
     let after = mappings();

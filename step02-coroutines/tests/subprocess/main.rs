@@ -8,6 +8,7 @@
 mod child;
 mod fatal;
 mod floating;
+mod kernels;
 mod limits;
 mod overflow;
 mod runtime;
@@ -20,6 +21,7 @@ fn child_entry() {
     let cases = [
         fatal::CASES,
         floating::CASES,
+        kernels::CASES,
         limits::CASES,
         overflow::CASES,
         runtime::CASES,

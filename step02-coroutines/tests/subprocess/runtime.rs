@@ -1,7 +1,9 @@
 //! Where the round-robin runtime ends the process.
 
+use std::ffi::c_void;
 use std::hint::black_box;
 use std::panic::{self, AssertUnwindSafe};
+use std::ptr;
 
 use step01::{Runtime, never, park};
 use step02::{GuardKind, Region, RoundRobin, SlotLayout};
@@ -10,6 +12,7 @@ use crate::child::{self, Case};
 
 pub(crate) const CASES: &[Case] = &[
     ("task_overflow", task_overflow),
+    ("overflow_on_a_plain_thread", overflow_on_a_plain_thread),
     ("park_in_panic", park_in_panic),
     ("park_in_end", park_in_end),
     ("never_gives_up", never_gives_up),
@@ -24,7 +27,8 @@ fn endless(depth: u64) -> u64 {
 }
 
 fn task_overflow() {
-    let rt = RoundRobin::builder().stack_size(64 << 10).build().unwrap();
+    let builder = RoundRobin::builder().stack_size(64 << 10).max_tasks(64);
+    let rt = builder.build().unwrap();
     rt.run(|| {
         let fine = rt.spawn(|| 1);
         println!("line {}", line!() + 1);
@@ -41,6 +45,31 @@ fn a_task_that_recurses_without_end_is_reported_by_its_number_and_site() {
         .was_ended_by(libc::SIGABRT)
         .said(&format!("stack overflow in task 3, spawned at step02-coroutines/tests/subprocess/runtime.rs:{line}:"))
         .said("stack_size(bytes)");
+}
+
+/// A thread that std knows nothing of has no alternate stack, unless the runtime brings one.
+fn overflow_on_a_plain_thread() {
+    extern "C" fn main(_: *mut c_void) -> *mut c_void {
+        task_overflow();
+        ptr::null_mut()
+    }
+    let mut thread = 0;
+    // SAFETY: the place for the name is alive, and the thread is joined.
+    unsafe {
+        let started = libc::pthread_create(&raw mut thread, ptr::null(), main, ptr::null_mut());
+        assert_eq!(started, 0);
+        libc::pthread_join(thread, ptr::null_mut());
+    }
+}
+
+/// Bug 14: without a stack of its own the handler of the fault would need the very stack that has ended.
+#[test]
+fn a_runaway_task_is_reported_on_a_thread_that_std_did_not_make() {
+    child::run("overflow_on_a_plain_thread")
+        .was_ended_by(libc::SIGABRT)
+        .said(
+            "stack overflow in task 3, spawned at step02-coroutines/tests/subprocess/runtime.rs:",
+        );
 }
 
 struct Parks;
