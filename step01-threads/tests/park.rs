@@ -2,7 +2,7 @@
 //! asked, with the reason, by everything that blocks.
 
 use std::cell::RefCell;
-use std::panic::Location;
+use std::panic::{self, AssertUnwindSafe, Location};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
@@ -118,7 +118,8 @@ thread_local! {
     static ASKED: RefCell<Vec<Wait>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A stage with one task, which is the thread itself: it takes notes and then does what a thread does.
+/// A stage with one task, which is the thread itself: it takes notes and then does what a thread does. Who parks with a
+/// deadline is sent back by unwinding, so that nobody has to wait for a clock, or come too late for it.
 mod toy {
     use super::*;
 
@@ -132,7 +133,7 @@ mod toy {
             ASKED.with_borrow_mut(|asked| asked.push(wait));
             match deadline {
                 None => thread::park(),
-                Some(at) => thread::park_timeout(at.saturating_duration_since(Instant::now())),
+                Some(_) => panic::resume_unwind(Box::new(SentBack)),
             }
         },
         // SAFETY: the handle is leaked, and unparking is for any thread.
@@ -146,6 +147,9 @@ mod toy {
     }
 }
 
+/// What the toy stage unwinds with.
+struct SentBack;
+
 /// Runs `f` on a thread of the toy stage; returns the reasons of its parks, each once.
 fn reasons(f: impl FnOnce() + Send) -> Vec<Wait> {
     thread::scope(|scope| {
@@ -153,7 +157,9 @@ fn reasons(f: impl FnOnce() + Send) -> Vec<Wait> {
             // SAFETY: the toy parker fits any thread.
             let before = unsafe { park::install(Some(toy::parker())) };
             assert!(before.is_none());
-            f();
+            if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(f)) {
+                assert!(payload.is::<SentBack>(), "it panicked by itself");
+            }
             // SAFETY: as above.
             unsafe { park::install(before) };
             let mut asked = ASKED.take();
@@ -164,53 +170,60 @@ fn reasons(f: impl FnOnce() + Send) -> Vec<Wait> {
     })
 }
 
-const SOON: Duration = Duration::from_millis(2);
+/// Longer than the test takes, on any machine.
+const LATER: Duration = Duration::from_secs(3_600);
 
 #[test]
 fn everything_that_blocks_asks_the_installed_parker_and_says_why() {
-    let soon = || Instant::now() + SOON;
-    assert_eq!(reasons(|| park::park_until(soon())), [Wait::Park]);
+    let later = || Instant::now() + LATER;
+    assert_eq!(reasons(|| park::park_until(later())), [Wait::Park]);
     let (tx, rx) = bounded::<u8>(0);
     assert_eq!(
         reasons(|| {
-            let _ = rx.recv_timeout(SOON);
+            let _ = rx.recv_timeout(LATER);
         }),
         [Wait::Recv]
     );
     assert_eq!(
         reasons(|| {
-            let _ = tx.send_timeout(1, SOON);
+            let _ = tx.send_timeout(1, LATER);
         }),
         [Wait::Send]
     );
     assert_eq!(
-        reasons(|| select! { recv(rx) -> _ => unreachable!(), default(SOON) => {} }),
+        reasons(|| select! { recv(rx) -> _ => unreachable!(), default(LATER) => {} }),
         [Wait::Select]
     );
     let mutex = Mutex::new(());
     let held = mutex.lock();
-    assert_eq!(reasons(|| drop(mutex.lock_deadline(soon()))), [Wait::Mutex]);
+    assert_eq!(
+        reasons(|| drop(mutex.lock_deadline(later()))),
+        [Wait::Mutex]
+    );
     drop(held);
     let changed = Condvar::new();
     assert_eq!(
-        reasons(|| drop(changed.wait_timeout(mutex.lock(), SOON))),
+        reasons(|| drop(changed.wait_timeout(mutex.lock(), LATER))),
         [Wait::Condvar]
     );
     let group = WaitGroup::new();
     group.add(1);
     assert_eq!(
         reasons(|| {
-            let _ = group.wait_deadline(soon());
+            let _ = group.wait_deadline(later());
         }),
         [Wait::WaitGroup]
     );
     let permits = Semaphore::new(0);
     assert_eq!(
-        reasons(|| drop(permits.acquire_deadline(1, soon()))),
+        reasons(|| drop(permits.acquire_deadline(1, later()))),
         [Wait::Semaphore]
     );
     let (job, handle) = Job::new(|| (), Location::caller());
-    assert_eq!(reasons(|| drop(handle.join_deadline(soon()))), [Wait::Join]);
+    assert_eq!(
+        reasons(|| drop(handle.join_deadline(later()))),
+        [Wait::Join]
+    );
     drop(job);
 }
 

@@ -434,7 +434,7 @@ fn names_are_looked_up_on_the_threads_own_stack() {
         }
     }
 
-    let rt = RoundRobin::builder().stack_size(64 << 10).build().unwrap();
+    let rt = RoundRobin::builder().max_tasks(64).build().unwrap();
     let own = here();
     let at = Arc::new(AtomicUsize::new(0));
     rt.run(|| {
