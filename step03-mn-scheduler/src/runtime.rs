@@ -125,10 +125,10 @@ impl Builder {
     /// [`BuildError`] names the setting that cannot work: no workers or absurdly many, a stack that is too small or too
     /// large, no tasks at all, or more stacks than the process may have addresses for.
     pub fn build(&self) -> Result<SharedQueue, BuildError> {
-        self.build_with("step03", GlobalQueue::new())
+        self.build_with("step03", |_| GlobalQueue::new())
     }
 
-    /// Makes a runtime with a policy of one's own, for later steps and for experiments. `name` is what
+    /// Makes a runtime with a policy of one's own, made for this number of workers. `name` is what
     /// [`Runtime::name`] returns.
     ///
     /// # Errors
@@ -137,7 +137,7 @@ impl Builder {
     pub fn build_with<P: Policy>(
         &self,
         name: &'static str,
-        policy: P,
+        policy: impl FnOnce(usize) -> P,
     ) -> Result<Scheduled<P>, BuildError> {
         let cores = || thread::available_parallelism().map_or(1, |cores| cores.get());
         let workers = self.workers.unwrap_or_else(cores);
@@ -157,7 +157,7 @@ impl Builder {
         }
         let region = Region::map(layout, self.max_tasks)
             .map_err(|error| BuildError::new("max_tasks", self.max_tasks, error.to_string()))?;
-        let scheduler = Scheduler::new(policy, region, workers);
+        let scheduler = Scheduler::new(policy(workers), region, workers);
         let processors = Mutex::new(scheduler.processors());
         let shared = Arc::new(Shared {
             scheduler,
