@@ -27,6 +27,9 @@
 //! same moment, so it is *claimed* by compare-and-swap, and the loser looks for another waiter. A ticket that is in one
 //! queue alone needs no claim: the lock of that queue has decided already.
 //!
+//! The short functions are `#[inline]`: a channel is generic and is compiled in its user's crate, from where they would be
+//! calls. Without the attribute a rendezvous round trip on step 2 took a seventh longer.
+//!
 //! Rejected: a queue of unparkers in a `VecDeque`, as std's channels had it. It allocates on a blocking path, and an
 //! operation that times out has to search for itself.
 

@@ -2,6 +2,16 @@
 
 use crate::run::Run;
 
+/// Asks about one row, and measures it as briefly as can be.
+const ONE_ROW: [&str; 6] = [
+    "--predict",
+    "--quick",
+    "--reps",
+    "1",
+    "--workload",
+    "spawn_join",
+];
+
 #[test]
 fn guesses_are_asked_for_kept_and_judged() {
     let run = Run::new();
@@ -55,16 +65,8 @@ fn guesses_are_asked_for_kept_and_judged() {
 #[test]
 fn a_second_stage_is_asked_about_by_itself_and_against_the_first() {
     let run = Run::new();
-    let args = [
-        "--predict",
-        "--quick",
-        "--reps",
-        "1",
-        "--workload",
-        "spawn_join",
-    ];
     // A thread, a coroutine, and the one against the other.
-    run.answer(&args, "e\na\na\n").ended_with(0).says(&[
+    run.answer(&ONE_ROW, "e\na\na\n").ended_with(0).says(&[
         "step01 [pass]:",
         "step02 [pass]:",
         "step02 against step01 [pass]:",
@@ -85,15 +87,7 @@ fn a_second_stage_is_asked_about_by_itself_and_against_the_first() {
 #[test]
 fn passing_is_allowed() {
     let run = Run::new();
-    let args = [
-        "--predict",
-        "--quick",
-        "--reps",
-        "1",
-        "--workload",
-        "spawn_join",
-    ];
-    run.run(&args)
+    run.run(&ONE_ROW)
         .ended_with(0)
         .says(&["step01 [pass]:", "No guess was made."]);
 }
