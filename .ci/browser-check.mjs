@@ -1,30 +1,16 @@
 // The part of .ci/browser-check that looks at the pages. See there for what it is for.
 import { createServer } from 'node:http';
-import { createRequire } from 'node:module';
-import { mkdirSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { extname, join, normalize, relative } from 'node:path';
+import { SMALLEST_TEXT, args, launch, needs, option, picture, screenshots, unfold } from './browser.mjs';
 
 const WIDTHS = [390, 1280];
 const THEMES = ['light', 'navy'];
-/** The smallest text in a figure, in CSS pixels, that can still be read. */
-const SMALLEST_TEXT = 9.5;
 
-const args = process.argv.slice(2);
-const option = (name) => {
-    const at = args.indexOf(name);
-    return at < 0 ? undefined : args.splice(at, 2)[1];
-};
-const modules = option('--modules');
-const chromiumPath = option('--chromium');
-const screenshots = option('--screenshots');
 const only = option('--only');
 const address = option('--address');
 const [root] = args;
-if (!root || !modules || !chromiumPath) {
-    console.error('usage: browser-check.mjs --modules FOLDER --chromium FILE BOOK_FOLDER [--address URL] [--screenshots FOLDER] [--only PART_OF_A_PATH]');
-    process.exit(2);
-}
-const { chromium } = createRequire(join(modules, 'package.json'))('playwright-core');
+needs(root, 'browser-check.mjs --modules FOLDER --chromium FILE BOOK_FOLDER [--address URL] [--screenshots FOLDER] [--only PART_OF_A_PATH]');
 
 /** Every page of the book. The last two are mdbook's own: a frame, and all chapters once more. */
 function pages(folder) {
@@ -122,7 +108,7 @@ function look({ smallest }) {
 
 const server = address ? undefined : await serve(root);
 const origin = address ?? `http://127.0.0.1:${server.address().port}`;
-const browser = await chromium.launch({ executablePath: chromiumPath, args: ['--no-sandbox'] });
+const browser = await launch();
 const problems = new Set();
 let looked = 0;
 for (const theme of THEMES) {
@@ -147,17 +133,9 @@ for (const theme of THEMES) {
             page.on('requestfailed', (request) => say(`${request.url()} could not be loaded`));
             await page.goto(`${origin}/${name}`, { waitUntil: 'load' });
             await page.evaluate(() => document.fonts.ready);
-            // Answers in folds are looked at too.
-            await page.evaluate(() => document.querySelectorAll('details').forEach((fold) => { fold.open = true; }));
+            await unfold(page);
             for (const problem of await page.evaluate(look, { smallest: SMALLEST_TEXT })) say(problem);
-            if (screenshots) {
-                mkdirSync(screenshots, { recursive: true });
-                const file = `${name.replaceAll('/', '-').replace('.html', '')}-${theme}-${width}.png`;
-                // Chromium cannot draw a picture that is arbitrarily high.
-                const height = Math.min(await page.evaluate(() => document.documentElement.scrollHeight), 15000);
-                await page.setViewportSize({ width, height });
-                await page.screenshot({ path: join(screenshots, file) });
-            }
+            await picture(page, width, screenshots, `${name.replaceAll('/', '-').replace('.html', '')}-${theme}-${width}`);
             await page.close();
             looked += 1;
         }

@@ -1,29 +1,15 @@
 // The part of .ci/page-check that looks at the page. See there for what it is for.
-import { createRequire } from 'node:module';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { SMALLEST_TEXT, args, launch, needs, picture, screenshots, unfold } from './browser.mjs';
 
 const WIDTHS = [360, 1280];
 const SCHEMES = ['light', 'dark'];
-/** The smallest text in a chart, in CSS pixels, that can still be read. */
-const SMALLEST_TEXT = 9.5;
 
-const args = process.argv.slice(2);
-const option = (name) => {
-    const at = args.indexOf(name);
-    return at < 0 ? undefined : args.splice(at, 2)[1];
-};
-const modules = option('--modules');
-const chromiumPath = option('--chromium');
-const screenshots = option('--screenshots');
 const [file] = args;
-if (!file || !modules || !chromiumPath) {
-    console.error('usage: page-check.mjs --modules FOLDER --chromium FILE PAGE.html [--screenshots FOLDER]');
-    process.exit(2);
-}
-const { chromium } = createRequire(join(modules, 'package.json'))('playwright-core');
+needs(file, 'page-check.mjs --modules FOLDER --chromium FILE PAGE.html [--screenshots FOLDER]');
 
 /** Runs in the page. Returns what a reader would stumble over, in words, and how many charts there are. */
 function look({ smallest }) {
@@ -145,21 +131,12 @@ async function check(browser, path, pictures) {
         await page.goto(pathToFileURL(path).href, { waitUntil: 'load' });
         return { page, say };
     };
-    const picture = async (page, width, name) => {
-        if (!pictures) return;
-        mkdirSync(pictures, { recursive: true });
-        // Chromium cannot draw a picture that is arbitrarily high.
-        const height = Math.min(await page.evaluate(() => document.documentElement.scrollHeight), 15000);
-        await page.setViewportSize({ width, height });
-        await page.screenshot({ path: join(pictures, `page-${name}.png`) });
-    };
     const colours = [];
     for (const scheme of SCHEMES) {
         for (const width of WIDTHS) {
             const { page, say } = await open(width, scheme);
-            await picture(page, width, `${scheme}-${width}`);
-            // What is folded is looked at too.
-            await page.evaluate(() => document.querySelectorAll('details').forEach((fold) => { fold.open = true; }));
+            await picture(page, width, pictures, `page-${scheme}-${width}`);
+            await unfold(page);
             const seen = await page.evaluate(look, { smallest: SMALLEST_TEXT });
             for (const problem of seen.problems) say(problem);
             charts = seen.charts;
@@ -172,7 +149,7 @@ async function check(browser, path, pictures) {
     // On paper: the width of A4 without its margins, in light colours whatever the screen has.
     const { page, say } = await open(690, 'dark');
     await page.emulateMedia({ media: 'print' });
-    await picture(page, 690, 'print');
+    await picture(page, 690, pictures, 'page-print');
     const seen = await page.evaluate(look, { smallest: SMALLEST_TEXT * 0.75 });
     for (const problem of seen.problems) say(`printed: ${problem}`);
     const paper = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
@@ -195,7 +172,7 @@ const BREAKS = [
     ['the results are damaged', (text) => text.replace('id="results">{', 'id="results">'), 'are no JSON'],
 ];
 
-const browser = await chromium.launch({ executablePath: chromiumPath, args: ['--no-sandbox'] });
+const browser = await launch();
 const { problems, charts } = await check(browser, resolve(file), screenshots);
 for (const problem of problems) console.error(`  ${problem}`);
 console.log(`page-check: ${charts} charts in ${WIDTHS.length * SCHEMES.length} views and on paper, ${problems.size} problem(s)`);
