@@ -38,13 +38,13 @@ mod layout;
 mod overflow;
 pub mod polling_net;
 pub mod round_robin;
-mod run_queue;
+pub mod run_queue;
 mod stack;
 mod stack_pool;
 mod stopping;
 mod sync;
 mod task;
-mod task_word;
+pub mod task_word;
 pub mod timer;
 mod worker;
 

@@ -10,32 +10,45 @@
 
 use std::cell::Cell;
 
-use crate::task::TaskRef;
+/// A task that can stand in line: it has a link, and is never freed.
+pub trait Linked: 'static {
+    /// The link to the one behind it. It belongs to the queue that the task is in.
+    fn link(&self) -> &Cell<Option<&'static Self>>;
+}
 
 /// Tasks in line.
-#[derive(Debug, Default)]
-pub(crate) struct RunQueue {
-    first: Cell<Option<TaskRef>>,
-    last: Cell<Option<TaskRef>>,
+#[derive(Debug)]
+pub struct RunQueue<T: Linked> {
+    first: Cell<Option<&'static T>>,
+    last: Cell<Option<&'static T>>,
+}
+
+impl<T: Linked> Default for RunQueue<T> {
+    fn default() -> Self {
+        RunQueue {
+            first: Cell::new(None),
+            last: Cell::new(None),
+        }
+    }
 }
 
 // ANCHOR: queue
-impl RunQueue {
+impl<T: Linked> RunQueue<T> {
     /// Queues a task behind the others. It must not be in a queue already.
     #[inline]
-    pub(crate) fn push(&self, task: TaskRef) {
-        task.next.set(None);
+    pub fn push(&self, task: &'static T) {
+        task.link().set(None);
         match self.last.replace(Some(task)) {
-            Some(last) => last.next.set(Some(task)),
+            Some(last) => last.link().set(Some(task)),
             None => self.first.set(Some(task)),
         }
     }
 
     /// Takes the task that has waited longest.
     #[inline]
-    pub(crate) fn pop(&self) -> Option<TaskRef> {
+    pub fn pop(&self) -> Option<&'static T> {
         let first = self.first.get()?;
-        let next = first.next.get();
+        let next = first.link().get();
         self.first.set(next);
         if next.is_none() {
             self.last.set(None);
@@ -43,7 +56,8 @@ impl RunQueue {
         Some(first)
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    /// True if nobody waits.
+    pub fn is_empty(&self) -> bool {
         self.first.get().is_none()
     }
 }

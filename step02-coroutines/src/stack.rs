@@ -240,7 +240,7 @@ impl Region {
     }
 
     /// What there is to say when all slots are in use.
-    pub(crate) fn full(&self) -> SpawnError {
+    pub fn full(&self) -> SpawnError {
         let slots = self.slots;
         SpawnError::new(
             io::Error::from_raw_os_error(libc::EAGAIN),
@@ -271,7 +271,7 @@ impl Region {
     }
 
     /// True if guards are mappings here, of which there is a limit. Known from the first stack on.
-    pub(crate) fn guards_are_mappings(&self) -> bool {
+    pub fn guards_are_mappings(&self) -> bool {
         // Relaxed: it changes once, with the first guard.
         self.protected.load(Relaxed)
     }

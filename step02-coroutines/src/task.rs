@@ -20,6 +20,7 @@ use step01::{Job, UnparkVTable, Unparker, park::Wait};
 
 use crate::coroutine::{Coroutine, Suspender};
 use crate::home::Home;
+use crate::run_queue::Linked;
 use crate::task_word::{TaskWord, Unpark};
 
 /// How a task that leaves its stack wants to go on.
@@ -138,6 +139,12 @@ impl Task {
             // SAFETY: it was parked, so `begin` has stored a home, and those live for ever.
             unsafe { &*home }.make_ready(self);
         }
+    }
+}
+
+impl Linked for Task {
+    fn link(&self) -> &Cell<Option<TaskRef>> {
+        &self.next
     }
 }
 

@@ -49,7 +49,7 @@ const CLAIMED: u8 = 3;
 /// What a park found.
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Park {
+pub enum Park {
     /// The task is parked now, and must leave its stack.
     Parked,
     /// A token is there already: the task goes on.
@@ -59,7 +59,7 @@ pub(crate) enum Park {
 /// What is left to do for the one who unparks.
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unpark {
+pub enum Unpark {
     /// The task was parked. It is the caller's to put it in a queue.
     Queue,
     /// It was not: it will see the token.
@@ -69,7 +69,7 @@ pub(crate) enum Unpark {
 /// Where a claimed task is.
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Claim {
+pub enum Claim {
     /// In no queue, and nobody will put it into one.
     Parked,
     /// In a queue, or on its way into one.
@@ -78,24 +78,26 @@ pub(crate) enum Claim {
 
 /// The word.
 #[derive(Debug)]
-pub(crate) struct TaskWord(AtomicU8);
+pub struct TaskWord(AtomicU8);
 
 // ANCHOR: word
 impl TaskWord {
     // Not const: loom's atomics cannot be made at compile time.
-    pub(crate) fn new() -> Self {
+    /// The word of a task that runs.
+    #[allow(clippy::new_without_default, reason = "a task's word is part of a task, which has no default")]
+    pub fn new() -> Self {
         TaskWord(AtomicU8::new(RUNNING))
     }
 
     /// The task's memory becomes another task's.
-    pub(crate) fn begin(&self) {
+    pub fn begin(&self) {
         // Relaxed: an unpark that is meant for the task before may still come. It is as good as a token for this one.
         self.0.store(RUNNING, Relaxed);
     }
 
     /// The task itself, about to leave its stack.
     #[inline]
-    pub(crate) fn try_park(&self) -> Park {
+    pub fn try_park(&self) -> Park {
         // Release: pairs with the Acquire in `unpark`, which sees the task's home.
         match self.0.compare_exchange(RUNNING, PARKED, Release, Relaxed) {
             Ok(_) => Park::Parked,
@@ -111,9 +113,17 @@ impl TaskWord {
         Park::Notified
     }
 
+    /// The task itself, about to park: takes a token if one is there. A look that costs nothing if there is none; a stage
+    /// whose worker commits the park after the switch saves the switch by it.
+    #[inline]
+    pub fn take_token_if_there(&self) -> bool {
+        // Relaxed: only a look. `take_token` is the Acquire.
+        self.0.load(Relaxed) == NOTIFIED && self.take_token() == Park::Notified
+    }
+
     /// Anybody: queues it, or leaves the token.
     #[inline]
-    pub(crate) fn unpark(&self) -> Unpark {
+    pub fn unpark(&self) -> Unpark {
         // Relaxed: only a guess. The exchange behind it is what counts.
         let mut seen = self.0.load(Relaxed);
         loop {
@@ -132,7 +142,7 @@ impl TaskWord {
     }
 
     /// The worker, when the runtime ends: from now on no unpark queues the task.
-    pub(crate) fn claim(&self) -> Claim {
+    pub fn claim(&self) -> Claim {
         // AcqRel, here and below: as in `unpark`.
         match self.0.swap(CLAIMED, AcqRel) {
             PARKED => Claim::Parked,
@@ -145,7 +155,7 @@ impl TaskWord {
     }
 
     /// Whether a task that was claimed may go on to its next stop. For the worker.
-    pub(crate) fn has_token(&self) -> bool {
+    pub fn has_token(&self) -> bool {
         // Acquire: pairs with the Release in `unpark`.
         self.0.load(Acquire) == NOTIFIED
     }

@@ -55,7 +55,7 @@ pub(crate) struct Worker {
     pub(crate) home: &'static Home,
     region: Arc<Region>,
     pub(crate) pool: RefCell<StackPool>,
-    pub(crate) queue: RunQueue,
+    pub(crate) queue: RunQueue<Task>,
     pub(crate) timers: RefCell<Timers<TaskRef>>,
     pub(crate) current: Cell<Option<TaskRef>>,
     /// What a task wants called, with [`Stop::Call`].

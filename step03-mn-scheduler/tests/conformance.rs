@@ -1,0 +1,8 @@
+//! Every promise of the contract, kept by several workers over one queue.
+
+workloads::conformance!(
+    step03::SharedQueue::builder()
+        .workers(2)
+        .build()
+        .expect("two workers")
+);
