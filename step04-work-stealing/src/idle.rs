@@ -48,7 +48,6 @@ struct Bed {
     closed: bool,
 }
 
-// ANCHOR: idle
 impl Idle {
     pub(crate) fn new() -> Self {
         Idle {
@@ -58,6 +57,7 @@ impl Idle {
         }
     }
 
+    // ANCHOR: ready
     /// After a task was made ready: wakes a worker if one sleeps and none searches.
     #[inline]
     pub(crate) fn task_is_ready(&self) {
@@ -81,6 +81,7 @@ impl Idle {
             self.call();
         }
     }
+    // ANCHOR_END: ready
 
     fn call(&self) {
         let mut bed = self.bed.lock().unwrap_or_else(PoisonError::into_inner);
@@ -94,6 +95,7 @@ impl Idle {
         self.counts.fetch_add(SEARCHING, SeqCst);
     }
 
+    // ANCHOR: found
     /// A searcher has found something. If it was the last one, another is woken.
     pub(crate) fn found(&self) {
         let before = self.counts.fetch_sub(SEARCHING, SeqCst);
@@ -101,7 +103,9 @@ impl Idle {
             self.wake_a_searcher();
         }
     }
+    // ANCHOR_END: found
 
+    // ANCHOR: stop_searching
     /// A searcher has found nothing, and counts as asleep from now on. True if it was the last one: it must look at
     /// everything once more.
     pub(crate) fn stop_searching(&self) -> bool {
@@ -110,6 +114,7 @@ impl Idle {
         fence(SeqCst);
         before & MASK == 1
     }
+    // ANCHOR_END: stop_searching
 
     /// One that counts as asleep has found something after all, or has been woken by the clock. It searches again; or,
     /// if somebody has just called it, it has been made a searcher already.
@@ -124,6 +129,7 @@ impl Idle {
         }
     }
 
+    // ANCHOR: sleep
     /// Sleeps until called, or until `until`. True if called: then it is a searcher.
     pub(crate) fn sleep(&self, until: Option<Instant>) -> bool {
         let mut bed = self.bed.lock().unwrap_or_else(PoisonError::into_inner);
@@ -148,6 +154,7 @@ impl Idle {
             };
         }
     }
+    // ANCHOR_END: sleep
 
     /// Wakes a sleeper, if there is one, for another reason than a task.
     pub(crate) fn nudge(&self) {
@@ -173,4 +180,3 @@ impl Idle {
         self.counts.store(0, SeqCst);
     }
 }
-// ANCHOR_END: idle

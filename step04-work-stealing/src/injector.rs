@@ -35,6 +35,7 @@ impl<T: Linked> Injector<T> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    // ANCHOR: push
     /// Queues some tasks.
     pub(crate) fn push(&self, tasks: impl IntoIterator<Item = &'static T>) {
         let queue = self.lock();
@@ -47,7 +48,9 @@ impl<T: Linked> Injector<T> {
         let length = self.length.load(Acquire);
         self.length.store(length + count, Release);
     }
+    // ANCHOR_END: push
 
+    // ANCHOR: pop
     /// Takes one out, and up to `more` for `put`.
     pub(crate) fn pop(&self, more: usize, mut put: impl FnMut(&'static T)) -> Option<&'static T> {
         if self.is_empty() {
@@ -65,6 +68,7 @@ impl<T: Linked> Injector<T> {
         self.length.store(length - count, Release);
         Some(first)
     }
+    // ANCHOR_END: pop
 
     /// Whether it is empty, without the lock.
     pub(crate) fn is_empty(&self) -> bool {

@@ -25,6 +25,7 @@ pub use stealing::{Local, WorkStealing};
 /// The runtime of this step.
 pub type Stealing = step03::Scheduled<WorkStealing>;
 
+// ANCHOR: build
 /// Makes the runtime of this step with these settings.
 ///
 /// # Errors
@@ -33,3 +34,4 @@ pub type Stealing = step03::Scheduled<WorkStealing>;
 pub fn build(builder: &step03::Builder) -> Result<Stealing, step01::BuildError> {
     builder.build_with("step04", WorkStealing::new)
 }
+// ANCHOR_END: build

@@ -54,7 +54,6 @@ pub(crate) struct Overflow<T> {
     pub(crate) tasks: Vec<*mut T>,
 }
 
-// ANCHOR: ring
 impl<T> LocalQueue<T> {
     pub(crate) fn new() -> Self {
         LocalQueue::starting_at(0)
@@ -75,6 +74,7 @@ impl<T> LocalQueue<T> {
         &self.slots[(index % CAPACITY) as usize]
     }
 
+    // ANCHOR: push
     /// The owner: puts a task behind the others. If there is no room, half of the ring comes out, for the injector.
     pub(crate) fn push(&self, task: *mut T) -> Result<(), Overflow<T>> {
         // Relaxed: only we write it.
@@ -96,7 +96,9 @@ impl<T> LocalQueue<T> {
             // Somebody has stolen, so there is room.
         }
     }
+    // ANCHOR_END: push
 
+    // ANCHOR: take_half
     /// The owner, of a full ring: takes its older half out.
     #[cold]
     fn take_half(&self, head: u32) -> Option<Vec<*mut T>> {
@@ -112,7 +114,9 @@ impl<T> LocalQueue<T> {
             .ok()
             .map(|_| tasks)
     }
+    // ANCHOR_END: take_half
 
+    // ANCHOR: pop
     /// The owner: takes the task that has waited longest.
     pub(crate) fn pop(&self) -> Option<*mut T> {
         // Acquire: as in `push`.
@@ -135,7 +139,9 @@ impl<T> LocalQueue<T> {
             }
         }
     }
+    // ANCHOR_END: pop
 
+    // ANCHOR: steal
     /// A thief: takes up to half of the tasks, but not more than were already there at its last look, which it says the
     /// end of. Returns one to run; the others are in its own ring, which must be empty.
     pub(crate) fn steal_into(&self, thief: &LocalQueue<T>, seen: u32) -> Option<*mut T> {
@@ -177,6 +183,7 @@ impl<T> LocalQueue<T> {
             return Some(first);
         }
     }
+    // ANCHOR_END: steal
 
     /// Anybody: the end of the queue at this moment, for a later [`LocalQueue::steal_into`].
     pub(crate) fn end(&self) -> u32 {
@@ -190,4 +197,3 @@ impl<T> LocalQueue<T> {
         tail.wrapping_sub(head).min(CAPACITY)
     }
 }
-// ANCHOR_END: ring

@@ -87,7 +87,7 @@ impl WorkStealing {
         }
     }
 
-    // ANCHOR: steal
+    // ANCHOR: search
     /// Looks into the injector and into the others' rings.
     fn search(&self, on: &Processor<Self>) -> Option<TaskRef> {
         if let Some(task) = self.from_injector(on) {
@@ -107,8 +107,9 @@ impl WorkStealing {
             stolen.map(task_of)
         })
     }
-    // ANCHOR_END: steal
+    // ANCHOR_END: search
 
+    // ANCHOR: from_injector
     /// One task from the injector, and its share of the others for its own ring.
     fn from_injector(&self, on: &Processor<Self>) -> Option<TaskRef> {
         let share = self.injector.len() / self.rings.len();
@@ -121,7 +122,9 @@ impl WorkStealing {
             }
         })
     }
+    // ANCHOR_END: from_injector
 
+    // ANCHOR: from_own
     fn from_own(&self, on: &Processor<Self>) -> Option<TaskRef> {
         let local = on.local();
         if local.in_a_row.get() < IN_A_ROW
@@ -134,6 +137,7 @@ impl WorkStealing {
         let task = self.ring(on).pop().map(task_of);
         task.or_else(|| local.next.take())
     }
+    // ANCHOR_END: from_own
 }
 
 fn pointer(task: TaskRef) -> *mut Task {
@@ -145,7 +149,6 @@ fn task_of(pointer: *mut Task) -> TaskRef {
     unsafe { &*pointer }
 }
 
-// ANCHOR: policy
 impl Policy for WorkStealing {
     type Local = Local;
 
@@ -158,6 +161,7 @@ impl Policy for WorkStealing {
         }
     }
 
+    // ANCHOR: ready
     fn ready(&self, task: TaskRef, from: Option<&Processor<Self>>, why: Why) {
         let Some(on) = from else {
             self.injector.push([task]);
@@ -178,7 +182,9 @@ impl Policy for WorkStealing {
             }
         }
     }
+    // ANCHOR_END: ready
 
+    // ANCHOR: try_next
     fn try_next(&self, on: &Processor<Self>) -> Option<TaskRef> {
         let local = on.local();
         let turn = local.turn.get().wrapping_add(1);
@@ -190,7 +196,9 @@ impl Policy for WorkStealing {
         }
         self.from_own(on).or_else(|| self.from_injector(on))
     }
+    // ANCHOR_END: try_next
 
+    // ANCHOR: idle
     fn idle(&self, on: &Processor<Self>, until: Option<Instant>) {
         self.idle.start_searching();
         if let Some(task) = self.search(on) {
@@ -207,6 +215,7 @@ impl Policy for WorkStealing {
         // A searcher now. It looks in `try_next`, and comes back here if there is nothing.
         self.idle.found();
     }
+    // ANCHOR_END: idle
 
     fn wake_one(&self) {
         self.idle.nudge();
@@ -220,7 +229,6 @@ impl Policy for WorkStealing {
         self.idle.open();
     }
 }
-// ANCHOR_END: policy
 
 impl WorkStealing {
     fn anything(&self) -> bool {
