@@ -26,6 +26,7 @@
 mod counters;
 mod current;
 mod deadlock;
+pub mod drive;
 mod ending;
 mod global_queue;
 mod home;
