@@ -23,6 +23,7 @@ pub(crate) struct Counters {
     pub(crate) idles: Counter,
 }
 
+// ANCHOR: counter
 /// A number with one writer.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(AtomicU64);
@@ -44,6 +45,7 @@ impl Counter {
         self.0.load(Relaxed)
     }
 }
+// ANCHOR_END: counter
 
 // ANCHOR: snapshot
 /// What a runtime has done since it was built.

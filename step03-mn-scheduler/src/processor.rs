@@ -15,6 +15,7 @@ use crate::counters::Counters;
 use crate::policy::Policy;
 use crate::task::FreeTasks;
 
+// ANCHOR: processor
 /// What a worker must have to run tasks. One worker at a time has it.
 pub struct Processor<P: Policy> {
     index: usize,
@@ -27,6 +28,7 @@ pub struct Processor<P: Policy> {
     pub(crate) room: Cell<usize>,
     pub(crate) counters: Arc<Counters>,
 }
+// ANCHOR_END: processor
 
 impl<P: Policy> Processor<P> {
     pub(crate) fn new(index: usize, policy: &P, pool: StackPool, counters: Arc<Counters>) -> Self {

@@ -202,6 +202,7 @@ fn slabs() -> MutexGuard<'static, Slabs> {
     SLABS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+// ANCHOR: living
 /// The living tasks of a runtime, the newest first. The caller sees to it that none begins or ends meanwhile.
 pub(crate) fn living(home: &Home) -> Vec<TaskRef> {
     let all = slabs().all.clone();
@@ -210,6 +211,7 @@ pub(crate) fn living(home: &Home) -> Vec<TaskRef> {
     living.sort_unstable_by_key(|task| std::cmp::Reverse(task.number.get()));
     living
 }
+// ANCHOR_END: living
 
 // ANCHOR: free
 /// Free headers of one processor: the one that was used last is the next.

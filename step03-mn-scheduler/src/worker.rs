@@ -87,7 +87,9 @@ impl<'a, P: Policy> Worker<'a, P> {
         }
         self.scheduler.falls_asleep();
     }
+    // ANCHOR_END: loop
 
+    // ANCHOR: turn
     /// Lets a task run until it stops. True if that was its end.
     #[inline(always)]
     fn turn(&self, task: TaskRef) -> bool {
@@ -130,7 +132,7 @@ impl<'a, P: Policy> Worker<'a, P> {
         self.scheduler.forget(self.processor, task);
         true
     }
-    // ANCHOR_END: loop
+    // ANCHOR_END: turn
 
     fn ready(&self, task: TaskRef, why: Why) {
         self.scheduler.policy.ready(task, Some(self.processor), why);
