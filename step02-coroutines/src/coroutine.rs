@@ -406,13 +406,17 @@ where
 impl<Input, Yield, Return> Coroutine<Input, Yield, Return> {
     /// The stack, for another use. If the coroutine is not done it is ended first, as by dropping it.
     pub fn into_stack(mut self) -> Stack {
-        self.take_stack()
+        // SAFETY: it is dropped at the end of this function.
+        unsafe { self.take_stack() }
     }
 
-    /// [`Coroutine::into_stack`] for one that lies in a larger structure, so that it need not be moved first. Nothing but
-    /// dropping it may follow.
+    /// [`Coroutine::into_stack`] for one that lies in a larger structure, so that it need not be moved first.
+    ///
+    /// # Safety
+    ///
+    /// Nothing but dropping the coroutine may follow.
     #[inline(always)]
-    pub(crate) fn take_stack(&mut self) -> Stack {
+    pub unsafe fn take_stack(&mut self) -> Stack {
         if !self.is_done() {
             self.end();
         }

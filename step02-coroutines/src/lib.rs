@@ -53,7 +53,7 @@ pub use guard::GuardKind;
 pub use layout::{DEFAULT_SLOT, SlotLayout};
 pub use round_robin::RoundRobin;
 pub use stack::{Region, Stack};
-pub use stack_pool::{Counts, HOT, KEPT, StackPool};
+pub use stack_pool::{Counts, HOT, KEPT, MOST_IDLE, StackPool};
 pub use step01::ForcedUnwind;
 
 /// What the user writes to have larger stacks, for messages.

@@ -21,6 +21,10 @@
 //! one more comes back, the one that was idle longest is *trimmed*: it keeps 16 KiB at its top, and the kernel gets the
 //! rest. So after a burst of a million deep calls, sixteen deep stacks are left.
 //!
+//! From step 3 on there is a pool for each processor, and a task may end on another one than it began on. A pool that
+//! takes back more than it hands out would collect them, while another asks for new ones. So at 512 cold stacks the older
+//! half goes back to the region, as it is, for any pool to find.
+//!
 //! Rejected: *trimming by a mark* that is written at some depth and looked at later. It costs a page for each stack that
 //! is never used so deep. *Unmapping*: it cuts the region into pieces, and the next task pays for a guard again.
 
@@ -35,6 +39,12 @@ pub const HOT: usize = 16;
 
 /// What a cold stack keeps, in bytes, rounded up to whole pages.
 pub const KEPT: usize = 16 << 10;
+
+/// So many go back to the region at once, when twice as many are cold.
+const SHARE: usize = 256;
+
+/// No pool keeps more idle stacks than this.
+pub const MOST_IDLE: usize = HOT + 2 * SHARE;
 
 /// The stacks of one thread, for use again.
 #[derive(Debug)]
@@ -123,6 +133,9 @@ impl StackPool {
         coldest.trim(KEPT);
         self.counts.trimmed += 1;
         self.cold.push(coldest);
+        if self.cold.len() == 2 * SHARE {
+            self.region.take_back(self.cold.drain(..SHARE));
+        }
     }
     // ANCHOR_END: pool
 

@@ -175,7 +175,8 @@ impl Worker {
                 Resumed::Returned(()) => break,
             }
         }
-        let stack = fiber.take_stack();
+        // SAFETY: it is dropped in the next line.
+        let stack = unsafe { fiber.take_stack() };
         *place = None;
         self.pool.borrow_mut().give_back(stack);
         self.forget(task);

@@ -3,10 +3,20 @@
 //! A [`Home`] lives for ever, as tasks do, and is used again when its runtime is gone. It leads to the scheduler, which does
 //! not live for ever. That is sound because only one who has found a task *parked* follows it, and a runtime does not
 //! go before all its tasks have ended.
+//!
+//! # Visitors
+//!
+//! One thing is left to see to. A thread that is no worker finds a task parked, queues it, and *then* wakes a sleeping
+//! worker. Between the two another worker may take the task and run it; it may have been the last one; `run` returns, and
+//! the runtime is dropped, with the queue and the bed on which its workers slept, which the waker is about to touch. So
+//! such a thread counts itself in before it queues and out when it is done, and a runtime that goes waits for those who
+//! are inside. Workers need not count: a runtime outlives its workers.
 
 use std::cell::Cell;
 use std::fmt;
 use std::ptr;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::policy::Why;
@@ -19,6 +29,8 @@ pub(crate) type Ready = unsafe fn(scheduler: *const (), task: TaskRef, why: Why)
 pub(crate) struct Home {
     scheduler: Cell<*const ()>,
     ready: Cell<Option<Ready>>,
+    /// Threads that are no workers of ours, between their finding a task parked and their last touch of the scheduler.
+    visitors: AtomicUsize,
 }
 
 // SAFETY: the cells change only in `take`, before any task has this home, and are published with the first of them.
@@ -40,6 +52,7 @@ impl Home {
             Box::leak(Box::new(Home {
                 scheduler: Cell::new(ptr::null()),
                 ready: Cell::new(None),
+                visitors: AtomicUsize::new(0),
             }))
         })
     }
@@ -54,9 +67,23 @@ impl Home {
         self.ready.set(Some(ready));
     }
 
-    /// The runtime is gone, and no task has this home.
+    /// The runtime goes, and no task has this home any more. Waits for visitors.
     pub(crate) fn leave(&'static self) {
+        // Acquire: pairs with the Release in `visit`. That we see a visitor at all is the work of the queue's lock: it
+        // counted itself before it queued its task, and we have found that task.
+        while self.visitors.load(Acquire) > 0 {
+            std::thread::yield_now(); // it has a system call to make at most
+        }
         left().push(self);
+    }
+
+    /// Calls `f`, which uses the scheduler, on a thread that is none of its workers and has found a task parked.
+    pub(crate) fn visit(&self, f: impl FnOnce()) {
+        // Relaxed: the lock of the queue publishes it, see `leave`.
+        self.visitors.fetch_add(1, Relaxed);
+        f();
+        // Release: pairs with the Acquire in `leave`: what `f` did comes before the end of the scheduler.
+        self.visitors.fetch_sub(1, Release);
     }
 
     /// Queues a task of this runtime that was found parked.

@@ -17,7 +17,7 @@ use step01::alt_stack::AltStack;
 use step01::park::{self, Wait};
 use step01::{BuildError, Job, Runtime, SpawnError, Threads, scope};
 use step02::polling_net::PollingNet;
-use step02::{DEFAULT_SLOT, Region, SlotLayout};
+use step02::{DEFAULT_SLOT, MOST_IDLE, Region, SlotLayout};
 
 use crate::counters::Snapshot;
 use crate::current;
@@ -155,9 +155,11 @@ impl Builder {
             let reason = "the closure that `run` is given is a task, so there must be one at least";
             return Err(BuildError::new("max_tasks", 0, reason));
         }
-        let region = Region::map(layout, self.max_tasks)
+        // What waits in the pools of other processors is out of reach, so there are more stacks than tasks.
+        let out_of_reach = (workers - 1) * MOST_IDLE;
+        let region = Region::map(layout, self.max_tasks.saturating_add(out_of_reach))
             .map_err(|error| BuildError::new("max_tasks", self.max_tasks, error.to_string()))?;
-        let scheduler = Scheduler::new(policy(workers), region, workers);
+        let scheduler = Scheduler::new(policy(workers), region, workers, self.max_tasks);
         let processors = Mutex::new(scheduler.processors());
         let shared = Arc::new(Shared {
             scheduler,

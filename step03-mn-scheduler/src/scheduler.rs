@@ -50,8 +50,12 @@ pub(crate) struct Scheduler<P: Policy> {
     start: Instant,
     /// Rights to start a task that no processor has.
     room: AtomicUsize,
+    /// How many there are in all.
+    most: usize,
     /// How many rights a processor takes at a time.
     share: usize,
+    /// How many bits of a task's number say where it was spawned.
+    index_bits: u32,
     /// The workers are to leave their loops.
     stopping: AtomicBool,
     /// The first task has returned, and no further one may begin.
@@ -64,8 +68,7 @@ pub(crate) struct Scheduler<P: Policy> {
 
 impl<P: Policy> Scheduler<P> {
     /// The address is handed to tasks, so it must not change: the caller keeps it in an `Arc` and calls `Home::furnish`.
-    pub(crate) fn new(policy: P, region: Arc<Region>, workers: usize) -> Self {
-        let slots = region.slots();
+    pub(crate) fn new(policy: P, region: Arc<Region>, workers: usize, most: usize) -> Self {
         Scheduler {
             home: Home::take(),
             policy,
@@ -73,8 +76,10 @@ impl<P: Policy> Scheduler<P> {
             timers: Mutex::new(Timers::new()),
             earliest: AtomicU64::new(NEVER),
             start: Instant::now(),
-            room: AtomicUsize::new(slots),
-            share: (slots / (8 * workers)).clamp(1, 256),
+            room: AtomicUsize::new(most),
+            most,
+            share: (most / (8 * workers)).clamp(1, 256),
+            index_bits: usize::BITS - workers.leading_zeros(),
             region,
             stopping: AtomicBool::new(false),
             closing: AtomicBool::new(false),
@@ -119,23 +124,23 @@ impl<P: Policy> Scheduler<P> {
             return Err(ending());
         }
         if self.region.guards_are_mappings() {
-            // Guards can be refused here, and now there is someone to be told.
-            let slots = self.region.slots();
-            let used = slots - self.room.load(Relaxed).min(slots);
-            self.region.reserve((used + 1).min(slots))?;
+            // Guards can be refused here, and now there is someone to be told. What is not used by tasks may be in pools.
+            let beside = self.region.slots() - self.most;
+            let used = self.most - self.room.load(Relaxed).min(self.most);
+            self.region.reserve((used + 1).min(self.most) + beside)?;
         }
         let context = current::context();
         match self.processor_here(context) {
             Some(processor) => {
                 if !self.take_right(processor) {
-                    return Err(self.region.full());
+                    return Err(self.full());
                 }
                 // SAFETY: it is this thread's, since there is a processor.
                 let parent = unsafe { (*context).task.get() };
-                let parent = parent.map_or(0, |task| task.number.get() / self.stride());
+                let parent = parent.map_or(0, |task| task.number.get() >> self.index_bits);
                 let clock = processor.started.get().max(parent) + 1;
                 processor.started.set(clock);
-                let number = clock * self.stride() + processor.index() as u64;
+                let number = self.number(clock, processor.index());
                 let task = processor.free.take();
                 task.begin(self.home, number, job);
                 processor.counters.spawned.add();
@@ -143,12 +148,12 @@ impl<P: Policy> Scheduler<P> {
             }
             None => {
                 if !self.take_rights(1) {
-                    return Err(self.region.full());
+                    return Err(self.full());
                 }
                 let foreign = self.foreign();
                 let clock = foreign.spawned.add_shared();
                 let task = task::take_one();
-                task.begin(self.home, clock * self.stride() + self.workers as u64, job);
+                task.begin(self.home, self.number(clock, self.workers), job);
                 self.policy.ready(task, None, Why::Inject);
             }
         }
@@ -156,8 +161,18 @@ impl<P: Policy> Scheduler<P> {
     }
     // ANCHOR_END: start
 
-    fn stride(&self) -> u64 {
-        self.workers as u64 + 1
+    fn number(&self, clock: u64, index: usize) -> u64 {
+        clock << self.index_bits | index as u64
+    }
+
+    #[cold]
+    fn full(&self) -> SpawnError {
+        let most = self.most;
+        SpawnError::new(
+            std::io::Error::from_raw_os_error(libc::EAGAIN),
+            format!("all {most} tasks that the runtime may have are alive"),
+            "raise it with `Builder::max_tasks`, or keep fewer tasks alive at a time",
+        )
     }
 
     #[inline]
@@ -211,10 +226,10 @@ impl<P: Policy> Scheduler<P> {
                 processor.counters.wakes.add();
                 this.policy.ready(task, Some(processor), why);
             }
-            None => {
+            None => this.home.visit(|| {
                 this.foreign().wakes.add_shared();
                 this.policy.ready(task, None, Why::Inject);
-            }
+            }),
         }
     }
 

@@ -78,6 +78,8 @@ pub struct Task {
     pub(crate) last: Cell<u32>,
 }
 
+const _: () = assert!(size_of::<Task>() == 128, "two lines of the cache, and not a part of a third");
+
 /// A task; good for ever.
 pub type TaskRef = &'static Task;
 

@@ -123,12 +123,10 @@ impl<'a, P: Policy> Worker<'a, P> {
                 Resumed::Returned(()) => break,
             }
         }
-        if let Some(fiber) = place.take() {
-            self.processor
-                .pool
-                .borrow_mut()
-                .give_back(fiber.into_stack());
-        }
+        // SAFETY: it is dropped in the next line.
+        let stack = unsafe { fiber.take_stack() };
+        *place = None;
+        self.processor.pool.borrow_mut().give_back(stack);
         self.scheduler.forget(self.processor, task);
         true
     }
