@@ -51,6 +51,7 @@ impl GlobalQueue {
         GlobalQueue::default()
     }
 
+    #[inline]
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -62,6 +63,7 @@ impl Policy for GlobalQueue {
 
     fn local(&self, _index: usize) {}
 
+    #[inline]
     fn ready(&self, task: TaskRef, _from: Option<&Processor<Self>>, _why: Why) {
         let state = self.lock();
         state.queue.push(task);
@@ -72,6 +74,7 @@ impl Policy for GlobalQueue {
         }
     }
 
+    #[inline]
     fn try_next(&self, _on: &Processor<Self>) -> Option<TaskRef> {
         self.lock().queue.pop()
     }

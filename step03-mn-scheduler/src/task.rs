@@ -118,7 +118,6 @@ impl Task {
         self.wait.set(Wait::Park);
         self.caught.set(None);
         self.suspender.set(ptr::null());
-        self.last.set(u32::MAX);
         self.job.set(Some(job));
         self.word.begin();
         // Release: pairs with the Acquire in `belongs_to`, so that whoever looks through the slabs sees the rest.

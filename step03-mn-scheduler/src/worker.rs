@@ -101,7 +101,10 @@ impl<'a, P: Policy> Worker<'a, P> {
         let Some(fiber) = place else {
             return true; // there was no stack for it
         };
-        self.count_turn(task);
+        self.processor.counters.switches.add();
+        if task.last.get() != self.processor.index() as u32 {
+            self.moved(task);
+        }
         loop {
             self.context.task.set(Some(task));
             let stopped = fiber.resume(());
@@ -136,21 +139,18 @@ impl<'a, P: Policy> Worker<'a, P> {
         self.scheduler.policy.ready(task, Some(self.processor), why);
     }
 
-    fn count_turn(&self, task: TaskRef) {
-        let (here, last) = (
-            self.processor.index() as u32,
-            task.last.replace(self.processor.index() as u32),
-        );
-        self.processor.counters.switches.add();
-        if last != here && last != u32::MAX {
-            self.processor.counters.migrations.add();
-        }
+    /// A task that has last run elsewhere is here now.
+    #[cold]
+    fn moved(&self, task: TaskRef) {
+        task.last.set(self.processor.index() as u32);
+        self.processor.counters.migrations.add();
     }
 
     /// Gives a task that has not begun its stack. If there is none, the task ends here.
     #[inline(never)]
     fn bind(&self, task: TaskRef, place: &mut Option<Fiber>) {
         let stack = self.processor.pool.borrow_mut().take();
+        task.last.set(self.processor.index() as u32);
         match (task.job.take(), stack) {
             (Some(job), Ok(stack)) => {
                 let (number, site) = (task.number.get(), job.site());
@@ -233,10 +233,12 @@ pub(crate) fn yield_now() {
         return std::thread::yield_now();
     };
     let task = running(context);
-    if std::thread::panicking() && !context.panicking {
-        return; // std counts panics for the thread, so this task stays on it until its panic is over
+    if std::thread::panicking() || task.caught.get().is_some() {
+        if std::thread::panicking() && !context.panicking {
+            return; // std counts panics for the thread, so this task stays on it until its panic is over
+        }
+        check_closely(context, task, "yielded");
     }
-    check(context, task, "yielded");
     stop(task, Stop::Yield);
 }
 // ANCHOR_END: park
