@@ -406,17 +406,21 @@ where
 impl<Input, Yield, Return> Coroutine<Input, Yield, Return> {
     /// The stack, for another use. If the coroutine is not done it is ended first, as by dropping it.
     pub fn into_stack(mut self) -> Stack {
-        // SAFETY: it is dropped at the end of this function.
-        unsafe { self.take_stack() }
+        self.take_stack()
     }
 
-    /// [`Coroutine::into_stack`] for one that lies in a larger structure, so that it need not be moved first.
-    ///
-    /// # Safety
-    ///
-    /// Nothing but dropping the coroutine may follow.
+    /// [`Coroutine::into_stack`] for one that lies in a larger structure, so that it need not be moved first: `place` is
+    /// empty afterwards. None if it was empty before.
     #[inline(always)]
-    pub unsafe fn take_stack(&mut self) -> Stack {
+    pub fn stack_of(place: &mut Option<Self>) -> Option<Stack> {
+        let stack = place.as_mut()?.take_stack();
+        // SAFETY: what is overwritten has no stack any more, so there is nothing to drop.
+        unsafe { ptr::write(place, None) };
+        Some(stack)
+    }
+
+    #[inline(always)]
+    fn take_stack(&mut self) -> Stack {
         if !self.is_done() {
             self.end();
         }

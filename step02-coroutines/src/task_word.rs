@@ -84,7 +84,10 @@ pub struct TaskWord(AtomicU8);
 impl TaskWord {
     // Not const: loom's atomics cannot be made at compile time.
     /// The word of a task that runs.
-    #[allow(clippy::new_without_default, reason = "a task's word is part of a task, which has no default")]
+    #[allow(
+        clippy::new_without_default,
+        reason = "a task's word is part of a task, which has no default"
+    )]
     pub fn new() -> Self {
         TaskWord(AtomicU8::new(RUNNING))
     }

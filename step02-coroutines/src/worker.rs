@@ -175,10 +175,9 @@ impl Worker {
                 Resumed::Returned(()) => break,
             }
         }
-        // SAFETY: it is dropped in the next line.
-        let stack = unsafe { fiber.take_stack() };
-        *place = None;
-        self.pool.borrow_mut().give_back(stack);
+        if let Some(stack) = Fiber::stack_of(place) {
+            self.pool.borrow_mut().give_back(stack);
+        }
         self.forget(task);
         true
     }

@@ -78,7 +78,10 @@ pub struct Task {
     pub(crate) last: Cell<u32>,
 }
 
-const _: () = assert!(size_of::<Task>() == 128, "two lines of the cache, and not a part of a third");
+const _: () = assert!(
+    size_of::<Task>() == 128,
+    "two lines of the cache, and not a part of a third"
+);
 
 /// A task; good for ever.
 pub type TaskRef = &'static Task;
@@ -186,7 +189,10 @@ impl std::fmt::Debug for Task {
 }
 
 /// So many headers are made at a time, and so many go from a processor to the others at once.
-pub(crate) const CHUNK: usize = 256;
+const CHUNK: usize = 256;
+
+/// A processor keeps so many free headers for itself.
+const KEEP: usize = 8 * CHUNK;
 
 /// All headers that were ever made, and those that no processor has.
 struct Slabs {
@@ -218,7 +224,7 @@ pub(crate) fn living(home: &Home) -> Vec<TaskRef> {
 /// Free headers of one processor: the one that was used last is the next.
 ///
 /// A processor on which more tasks end than begin would collect them without end, and another would make new ones. So
-/// what is beyond two chunks goes to the common list, a chunk at a time.
+/// what is beyond [`KEEP`] goes to the common list, a chunk at a time.
 #[derive(Debug, Default)]
 pub(crate) struct FreeTasks {
     own: Cell<Option<TaskRef>>,
@@ -256,7 +262,7 @@ impl FreeTasks {
     #[inline]
     pub(crate) fn give_back(&self, task: TaskRef) {
         self.put(task);
-        if self.count.get() > 2 * CHUNK {
+        if self.count.get() > KEEP {
             self.share(CHUNK);
         }
     }

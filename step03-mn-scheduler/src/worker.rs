@@ -126,10 +126,9 @@ impl<'a, P: Policy> Worker<'a, P> {
                 Resumed::Returned(()) => break,
             }
         }
-        // SAFETY: it is dropped in the next line.
-        let stack = unsafe { fiber.take_stack() };
-        *place = None;
-        self.processor.pool.borrow_mut().give_back(stack);
+        if let Some(stack) = Fiber::stack_of(place) {
+            self.processor.pool.borrow_mut().give_back(stack);
+        }
         self.scheduler.forget(self.processor, task);
         true
     }
