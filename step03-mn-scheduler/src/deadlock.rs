@@ -4,15 +4,15 @@
 //! all of this:
 //!
 //! 1. the process has no threads but the workers
-//! 2. the queue is empty
-//! 3. no worker is awake
-//! 4. none has run a task since before 1
+//! 2. all the other workers sleep in the policy's `idle`
+//! 3. there is no task for us
+//! 4. they still sleep, and none has run a task since before 1
 //!
 //! With 1 nobody but a worker can wake a task, and with 4 no worker did while we looked: one that runs a task counts its
-//! turn before it falls asleep again, and we have seen its falling asleep.
+//! turn before it falls asleep again, and we have seen its falling asleep. To be in `idle` is not to sleep: a policy may
+//! search there, and have a task in its hands. So the policy is asked.
 
 use std::fmt::Write as _;
-use std::sync::atomic::Ordering::Acquire;
 
 use crate::policy::{Policy, Why};
 use crate::processor::Processor;
@@ -30,15 +30,14 @@ fn threads() -> usize {
 /// The calling worker counts as asleep. If this is a deadlock, it says so and ends the process.
 pub(crate) fn look<P: Policy>(scheduler: &Scheduler<P>, processor: &Processor<P>) {
     let turns = scheduler.snapshot().switches;
-    if scheduler.stopping() || threads() != scheduler.workers {
+    let others_sleep = || scheduler.policy.asleep() + 1 == scheduler.workers;
+    if scheduler.stopping() || threads() != scheduler.workers || !others_sleep() {
         return;
     }
     if let Some(task) = scheduler.policy.try_next(processor) {
         return scheduler.policy.ready(task, Some(processor), Why::Unpark);
     }
-    // Acquire: pairs with the Release of whoever fell asleep.
-    let all_asleep = scheduler.awake.load(Acquire) == 0;
-    if all_asleep && scheduler.earliest().is_none() && scheduler.snapshot().switches == turns {
+    if others_sleep() && scheduler.earliest().is_none() && scheduler.snapshot().switches == turns {
         report(scheduler);
     }
 }

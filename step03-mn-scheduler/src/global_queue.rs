@@ -119,5 +119,9 @@ impl Policy for GlobalQueue {
         state.closed = false;
         state.nudges = 0;
     }
+
+    fn asleep(&self) -> usize {
+        self.lock().sleepers
+    }
 }
 // ANCHOR_END: global_queue

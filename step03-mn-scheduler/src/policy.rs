@@ -60,5 +60,8 @@ pub trait Policy: Send + Sync + Sized + 'static {
 
     /// From now on `idle` blocks again.
     fn open(&self);
+
+    /// How many workers sleep in `idle` at this moment. Who counts has found nothing, and has no task in its hands.
+    fn asleep(&self) -> usize;
 }
 // ANCHOR_END: policy

@@ -18,8 +18,8 @@
 //! Step 2's heap of deadlines under one lock, for all workers. `earliest` is a hint beside it, so that a worker need not
 //! take the lock to see that nothing is due.
 
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -254,8 +254,12 @@ impl<P: Policy> Scheduler<P> {
             self.earliest.store(due, Release);
         }
         drop(timers);
-        if earlier && self.awake.load(Relaxed) < self.workers {
-            self.policy.wake_one(); // it sleeps until the one that was the earliest, or for ever
+        if earlier {
+            // Pairs with the fence in `falls_asleep`: either we see that one is about to sleep, or it sees our timer.
+            fence(SeqCst);
+            if self.awake.load(Relaxed) < self.workers {
+                self.policy.wake_one(); // it sleeps until the one that was the earliest, or for ever
+            }
         }
     }
 
@@ -335,7 +339,10 @@ impl<P: Policy> Scheduler<P> {
 
     /// A worker is about to sleep, or has left. True if no other is awake.
     pub(crate) fn falls_asleep(&self) -> bool {
-        self.awake.fetch_sub(1, AcqRel) == 1
+        let before = self.awake.fetch_sub(1, AcqRel);
+        // Pairs with the fence in `add_timer`.
+        fence(SeqCst);
+        before == 1
     }
 }
 

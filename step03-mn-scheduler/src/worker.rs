@@ -187,8 +187,9 @@ impl<'a, P: Policy> Worker<'a, P> {
     /// Nothing to run: sleeps until there may be.
     fn idle(&self) {
         self.processor.counters.idles.add();
-        let until = self.scheduler.earliest();
+        // In this order: who sets an earlier timer from now on sees that we are not awake, and nudges.
         let last = self.scheduler.falls_asleep();
+        let until = self.scheduler.earliest();
         let until = match until {
             None if last => Instant::now().checked_add(QUIET),
             until => until,

@@ -82,6 +82,9 @@ mod broken {
         fn wake_one(&self) {}
         fn wake_all(&self) {}
         fn open(&self) {}
+        fn asleep(&self) -> usize {
+            0
+        }
     }
 
     fn said(f: impl FnOnce()) -> String {
@@ -122,6 +125,9 @@ mod broken {
             fn wake_one(&self) {}
             fn wake_all(&self) {}
             fn open(&self) {}
+            fn asleep(&self) -> usize {
+                0
+            }
         }
         let mut other = Drive::new(1, |_| Broken::new(1));
         let task = other.add_task();

@@ -11,6 +11,8 @@
 //!   may be more. So workers wake up one after the other as long as there is something to do.
 //! - A searcher that finds nothing stops searching, and if it was the last one, it looks *once more* at everything before
 //!   it sleeps.
+//! - A worker that was woken for a task is a searcher, from the moment it is called until it finds one, or sleeps again.
+//!   If it said on its way that it searches no more, it would have to wake another, which would wake another.
 //!
 //! # Why the last look
 //!
@@ -19,13 +21,22 @@
 //! everyone sleeps. A fence between write and read, SeqCst and on both sides, forbids it: one of them sees the other. That
 //! is Dekker's pattern, the one place of this book where Acquire and Release are not enough. (Go: "delicate dance" in
 //! `findRunnable`; tokio#1768 was a load where a fence was needed.)
+//!
+//! # Who counts as asleep
+//!
+//! Under the lock holds at all times: the workers that count as asleep, and those that were called and do not know it yet,
+//! are together those between [`Idle::stop_searching`] and the end of [`Idle::sleep`] or [`Idle::get_up`]. For the caller
+//! turns a sleeper into a searcher and notes the call in one critical section, and in one more the worker finds the
+//! call, or, if there is none, turns itself into a searcher. So each call is taken by one worker, also by one whom the
+//! clock wakes in the same moment. Were it left over, it would later wake somebody who then takes himself for a searcher
+//! and counts as asleep, and from then on the counts would be wrong for good.
 
 use std::time::Instant;
 
 use crate::sync::atomic::AtomicUsize;
-use crate::sync::atomic::Ordering::{Relaxed, SeqCst};
+use crate::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 use crate::sync::atomic::fence;
-use crate::sync::{Condvar, Mutex, PoisonError};
+use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// In the low half workers that search, in the high half workers that sleep.
 const SEARCHING: usize = 1;
@@ -42,8 +53,10 @@ pub(crate) struct Idle {
 
 #[derive(Debug, Default)]
 struct Bed {
-    /// Wake-ups that nobody has taken.
+    /// Sleepers that were made searchers and do not know it yet.
     calls: usize,
+    /// The next one to sleep is to get up at once, for another reason than a task.
+    nudged: bool,
     /// Nobody is to sleep.
     closed: bool,
 }
@@ -55,6 +68,10 @@ impl Idle {
             bed: Mutex::new(Bed::default()),
             wake: Condvar::new(),
         }
+    }
+
+    fn bed(&self) -> MutexGuard<'_, Bed> {
+        self.bed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     // ANCHOR: ready
@@ -70,25 +87,23 @@ impl Idle {
         }
     }
 
+    /// The same, for one who knows that there is something.
     #[cold]
-    fn wake_a_searcher(&self) {
-        let woken = self.counts.fetch_update(SeqCst, Relaxed, |counts| {
+    pub(crate) fn wake_a_searcher(&self) {
+        let mut bed = self.bed();
+        // Relaxed, in case of failure: then there is nothing to do.
+        let called = self.counts.fetch_update(SeqCst, Relaxed, |counts| {
             let wanted = counts >= SLEEPING && counts & MASK == 0;
             // The sleeper is made a searcher here, and not when it gets up: nobody else is to be woken meanwhile.
             wanted.then(|| counts - SLEEPING + SEARCHING)
         });
-        if woken.is_ok() {
-            self.call();
+        if called.is_ok() {
+            bed.calls += 1;
+            drop(bed);
+            self.wake.notify_one();
         }
     }
     // ANCHOR_END: ready
-
-    fn call(&self) {
-        let mut bed = self.bed.lock().unwrap_or_else(PoisonError::into_inner);
-        bed.calls += 1;
-        drop(bed);
-        self.wake.notify_one();
-    }
 
     /// A worker without work begins to search.
     pub(crate) fn start_searching(&self) {
@@ -109,74 +124,92 @@ impl Idle {
     /// A searcher has found nothing, and counts as asleep from now on. True if it was the last one: it must look at
     /// everything once more.
     pub(crate) fn stop_searching(&self) -> bool {
-        let before = self.counts.fetch_add(SLEEPING - SEARCHING, SeqCst);
+        self.no_longer_searches(SLEEPING)
+    }
+
+    /// A searcher has found nothing, and does something else now. True if it was the last one: it must look at
+    /// everything once more, and wake another if there is something.
+    pub(crate) fn leave(&self) -> bool {
+        self.no_longer_searches(0)
+    }
+
+    fn no_longer_searches(&self, sleeping: usize) -> bool {
+        // It wraps if `sleeping` is 0, and is a subtraction then.
+        let before = self
+            .counts
+            .fetch_add(sleeping.wrapping_sub(SEARCHING), SeqCst);
         // Pairs with the fence in `task_is_ready`.
         fence(SeqCst);
         before & MASK == 1
     }
     // ANCHOR_END: stop_searching
 
-    /// One that counts as asleep has found something after all, or has been woken by the clock. It searches again; or,
-    /// if somebody has just called it, it has been made a searcher already.
-    pub(crate) fn get_up(&self) {
-        let up = self.counts.fetch_update(SeqCst, Relaxed, |counts| {
-            (counts >= SLEEPING).then(|| counts - SLEEPING + SEARCHING)
-        });
-        if up.is_err() {
-            // Everyone who counted as asleep was called, so one of the calls is for us.
-            let mut bed = self.bed.lock().unwrap_or_else(PoisonError::into_inner);
-            bed.calls = bed.calls.saturating_sub(1);
-        }
-    }
-
     // ANCHOR: sleep
-    /// Sleeps until called, or until `until`. True if called: then it is a searcher.
+    /// Sleeps until it is called, or for another reason should get up: it is late, somebody has nudged, or nobody is to
+    /// sleep any more. True if it was called. In any case it is a searcher now.
     pub(crate) fn sleep(&self, until: Option<Instant>) -> bool {
-        let mut bed = self.bed.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            if bed.calls > 0 {
-                bed.calls -= 1;
-                return true;
-            }
-            if bed.closed {
-                return false;
-            }
+        let mut bed = self.bed();
+        while bed.calls == 0 && !bed.closed && !bed.nudged {
             bed = match until {
                 None => self.wake.wait(bed).unwrap_or_else(PoisonError::into_inner),
                 Some(until) => {
                     let rest = until.saturating_duration_since(Instant::now());
                     if rest.is_zero() {
-                        return false;
+                        break;
                     }
                     let woken = self.wake.wait_timeout(bed, rest);
                     woken.unwrap_or_else(PoisonError::into_inner).0
                 }
             };
         }
+        let called = self.rise(&mut bed);
+        // Who was not called goes back to its worker's loop, and that is all that a nudge wants.
+        bed.nudged &= called;
+        called
     }
     // ANCHOR_END: sleep
 
-    /// Wakes a sleeper, if there is one, for another reason than a task.
-    pub(crate) fn nudge(&self) {
-        let woken = self.counts.fetch_update(SeqCst, Relaxed, |counts| {
-            (counts >= SLEEPING).then(|| counts - SLEEPING + SEARCHING)
-        });
-        if woken.is_ok() {
-            self.call();
+    /// One that counts as asleep is a searcher now. True if somebody has called it, and so has made it one.
+    fn rise(&self, bed: &mut Bed) -> bool {
+        let called = bed.calls > 0;
+        if called {
+            bed.calls -= 1;
+        } else {
+            self.counts.fetch_sub(SLEEPING - SEARCHING, SeqCst);
         }
+        called
+    }
+
+    /// One that counts as asleep has found something after all, and searches again. False if it should go back to its
+    /// worker's loop.
+    pub(crate) fn get_up(&self) -> bool {
+        let mut bed = self.bed();
+        self.rise(&mut bed);
+        !std::mem::take(&mut bed.nudged) && !bed.closed
+    }
+
+    /// Makes one sleeper get up, or the next who would sleep, for another reason than a task.
+    pub(crate) fn nudge(&self) {
+        self.bed().nudged = true;
+        self.wake.notify_one();
+    }
+
+    /// How many workers count as asleep. Such a one has no task in its hands.
+    pub(crate) fn asleep(&self) -> usize {
+        // Acquire: pairs with `stop_searching`, so that what they did before is seen.
+        self.counts.load(Acquire) / SLEEPING
     }
 
     /// Nobody sleeps any more, until `open`.
     pub(crate) fn close(&self) {
-        self.bed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .closed = true;
+        self.bed().closed = true;
         self.wake.notify_all();
     }
 
+    /// One may sleep again. For one who knows that no worker is there yet.
     pub(crate) fn open(&self) {
-        *self.bed.lock().unwrap_or_else(PoisonError::into_inner) = Bed::default();
-        self.counts.store(0, SeqCst);
+        let mut bed = self.bed();
+        debug_assert!(bed.calls == 0, "somebody was called and did not get up");
+        *bed = Bed::default();
     }
 }

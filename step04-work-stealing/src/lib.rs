@@ -17,6 +17,7 @@
 mod idle;
 mod injector;
 mod local_queue;
+mod next_slot;
 mod stealing;
 mod sync;
 

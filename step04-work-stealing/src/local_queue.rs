@@ -32,12 +32,10 @@ use std::ptr;
 use crate::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use crate::sync::atomic::{AtomicPtr, AtomicU32};
 
-/// So many tasks fit. A power of two, so that indices may wrap.
-pub(crate) const CAPACITY: u32 = 256;
-
-/// The ring. `T` is what a task points to; the queue never looks at it.
+/// The ring. `T` is what a task points to; the queue never looks at it. `N` tasks fit: a power of two, so that indices may
+/// wrap. The models of `tests/loom/` have rings that are small enough to be full.
 #[derive(Debug)]
-pub(crate) struct LocalQueue<T> {
+pub(crate) struct LocalQueue<T, const N: usize = 256> {
     head: Line<AtomicU32>,
     tail: Line<AtomicU32>,
     slots: Box<[AtomicPtr<T>]>,
@@ -54,24 +52,26 @@ pub(crate) struct Overflow<T> {
     pub(crate) tasks: Vec<*mut T>,
 }
 
-impl<T> LocalQueue<T> {
+impl<T, const N: usize> LocalQueue<T, N> {
+    /// So many tasks fit.
+    pub(crate) const CAPACITY: u32 = N as u32;
+
     pub(crate) fn new() -> Self {
         LocalQueue::starting_at(0)
     }
 
     /// With other indices than zero, for tests of their wrapping.
     pub(crate) fn starting_at(index: u32) -> Self {
+        const { assert!(N.is_power_of_two()) };
         LocalQueue {
             head: Line(AtomicU32::new(index)),
             tail: Line(AtomicU32::new(index)),
-            slots: (0..CAPACITY)
-                .map(|_| AtomicPtr::new(ptr::null_mut()))
-                .collect(),
+            slots: (0..N).map(|_| AtomicPtr::new(ptr::null_mut())).collect(),
         }
     }
 
     fn slot(&self, index: u32) -> &AtomicPtr<T> {
-        &self.slots[(index % CAPACITY) as usize]
+        &self.slots[(index % Self::CAPACITY) as usize]
     }
 
     // ANCHOR: push
@@ -82,7 +82,7 @@ impl<T> LocalQueue<T> {
         loop {
             // Acquire: pairs with the Release of whoever moved it. They have read the slots that we may write now.
             let head = self.head.0.load(Acquire);
-            if tail.wrapping_sub(head) < CAPACITY {
+            if tail.wrapping_sub(head) < Self::CAPACITY {
                 // Relaxed: the store of `tail` publishes it.
                 self.slot(tail).store(task, Relaxed);
                 // Release: pairs with the Acquire of a thief's load.
@@ -102,7 +102,7 @@ impl<T> LocalQueue<T> {
     /// The owner, of a full ring: takes its older half out.
     #[cold]
     fn take_half(&self, head: u32) -> Option<Vec<*mut T>> {
-        let half = CAPACITY / 2;
+        let half = Self::CAPACITY / 2;
         // Relaxed: they are our own stores.
         let tasks = (0..half).map(|n| self.slot(head.wrapping_add(n)).load(Relaxed));
         let tasks = tasks.collect();
@@ -143,27 +143,28 @@ impl<T> LocalQueue<T> {
 
     // ANCHOR: steal
     /// A thief: takes up to half of the tasks, but not more than were already there at its last look, which it says the
-    /// end of. Returns one to run; the others are in its own ring, which must be empty.
-    pub(crate) fn steal_into(&self, thief: &LocalQueue<T>, seen: u32) -> Option<*mut T> {
+    /// end of. Returns one to run; the others are in its own ring, as many as there is room for.
+    pub(crate) fn steal_into(&self, thief: &Self, seen: u32) -> Option<*mut T> {
         // Relaxed: only the thief writes it.
         let own_tail = thief.tail.0.load(Relaxed);
+        // Acquire: as in `push`. There may be more room by now, not less.
+        let room = Self::CAPACITY - own_tail.wrapping_sub(thief.head.0.load(Acquire));
         loop {
             // Acquire, both: pairs with the Release of the owner's pushes, so that the slots are seen; and `head` before
             // `tail`, so that their difference is never negative.
             let head = self.head.0.load(Acquire);
             let tail = self.tail.0.load(Acquire);
             let (there, old) = (tail.wrapping_sub(head), seen.wrapping_sub(head));
-            if there > CAPACITY {
+            if there > Self::CAPACITY {
                 continue; // `head` has moved since we looked
             }
-            if old > CAPACITY {
+            if old > Self::CAPACITY {
                 return None; // all that we have seen is gone
             }
-            let there = there.min(old);
-            if there == 0 {
+            let count = there.min(old).div_ceil(2).min(room);
+            if count == 0 {
                 return None;
             }
-            let count = there.div_ceil(2);
             for n in 0..count {
                 let task = self.slot(head.wrapping_add(n)).load(Relaxed);
                 thief.slot(own_tail.wrapping_add(n)).store(task, Relaxed);
@@ -194,6 +195,6 @@ impl<T> LocalQueue<T> {
     pub(crate) fn len(&self) -> u32 {
         let head = self.head.0.load(Acquire);
         let tail = self.tail.0.load(Acquire);
-        tail.wrapping_sub(head).min(CAPACITY)
+        tail.wrapping_sub(head).min(Self::CAPACITY)
     }
 }

@@ -11,8 +11,8 @@
 //! | from another thread | the injector |
 //!
 //! The next slot is one task, and who is put there pushes the one before into the ring. Two tasks that wake each other
-//! could go on like this for ever and starve the ring. So after [`IN_A_ROW`] tasks from the slot in a row, one from the
-//! ring has its turn.
+//! could go on like this for ever and starve the ring. So after some tasks from the slot in a row, one from the ring has its
+//! turn (`next_slot.rs`).
 //!
 //! # Where the next task comes from
 //!
@@ -25,7 +25,16 @@
 //! worker hand each other the turn. A thief that takes one of them makes both slower. So a thief looks twice, with a
 //! short nap between, and takes only what was there at both looks. And a worker is not woken for the next slot alone.
 //! A task cannot wait there for long: its waker is running, and either stops, or pushes it into the ring by waking
-//! another, or is one that computes without end, for which step 5 has a remedy.
+//! another, or is one that computes without end, for which step 5 has a remedy. If it is not its waker that runs now,
+//! but one from the ring or the injector whose turn it was, the slot is emptied into the ring.
+//!
+//! # Who is told
+//!
+//! Every task that goes into a queue is announced: a sleeper is woken, or somebody searches. There is one exception. A task
+//! that yields comes to the end of the ring of a worker that is about to look there, and this is not worth a fence: if
+//! the ring is empty, it is the next; if not, the ones before it were announced, and whoever searches goes on until he
+//! has seen the ring empty. But if there is a task in the next slot, of which nobody was told, that one runs first, and
+//! perhaps for ever. Then the task that yields is announced, too.
 
 use std::cell::{Cell, RefCell};
 use std::thread;
@@ -36,12 +45,10 @@ use step03::{Policy, Processor, Task, TaskRef, Why};
 use crate::idle::Idle;
 use crate::injector::Injector;
 use crate::local_queue::LocalQueue;
+use crate::next_slot::NextSlot;
 
 /// The injector is looked at first once in so many turns.
 const LOOK_OUTSIDE: u32 = 61;
-
-/// So many tasks from the next slot in a row, and then one from the ring.
-const IN_A_ROW: u32 = 16;
 
 /// How long a thief waits between its two looks.
 const NAP: Duration = Duration::from_micros(5);
@@ -57,9 +64,8 @@ pub struct WorkStealing {
 /// What the policy keeps with a processor, beside its ring.
 #[derive(Debug)]
 pub struct Local {
-    next: Cell<Option<TaskRef>>,
+    next: NextSlot<TaskRef>,
     turn: Cell<u32>,
-    in_a_row: Cell<u32>,
     random: RefCell<fastrand::Rng>,
 }
 
@@ -90,7 +96,7 @@ impl WorkStealing {
     // ANCHOR: search
     /// Looks into the injector and into the others' rings.
     fn search(&self, on: &Processor<Self>) -> Option<TaskRef> {
-        if let Some(task) = self.from_injector(on) {
+        if let Some(task) = self.take_injected(on) {
             return Some(task);
         }
         let count = self.rings.len();
@@ -111,9 +117,9 @@ impl WorkStealing {
 
     // ANCHOR: from_injector
     /// One task from the injector, and its share of the others for its own ring.
-    fn from_injector(&self, on: &Processor<Self>) -> Option<TaskRef> {
+    fn take_injected(&self, on: &Processor<Self>) -> Option<TaskRef> {
         let share = self.injector.len() / self.rings.len();
-        let room = crate::local_queue::CAPACITY / 2;
+        let room = LocalQueue::<Task>::CAPACITY / 2;
         let ring = self.ring(on);
         let more = share.min((room.saturating_sub(ring.len())) as usize);
         self.injector.pop(more, |task| {
@@ -125,17 +131,27 @@ impl WorkStealing {
     // ANCHOR_END: from_injector
 
     // ANCHOR: from_own
-    fn from_own(&self, on: &Processor<Self>) -> Option<TaskRef> {
-        let local = on.local();
-        if local.in_a_row.get() < IN_A_ROW
-            && let Some(task) = local.next.take()
-        {
-            local.in_a_row.set(local.in_a_row.get() + 1);
+    fn take_own(&self, on: &Processor<Self>) -> Option<TaskRef> {
+        let next = &on.local().next;
+        if let Some(task) = next.take() {
             return Some(task);
         }
-        local.in_a_row.set(0);
-        let task = self.ring(on).pop().map(task_of);
-        task.or_else(|| local.next.take())
+        match self.ring(on).pop() {
+            Some(task) => {
+                self.show_next(on);
+                Some(task_of(task))
+            }
+            None => next.empty(),
+        }
+    }
+
+    /// Another task than the one in the next slot runs now, for as long as it likes. So that one goes where thieves look.
+    #[inline]
+    fn show_next(&self, on: &Processor<Self>) {
+        if let Some(task) = on.local().next.empty() {
+            self.push(on, task);
+            self.idle.task_is_ready();
+        }
     }
     // ANCHOR_END: from_own
 }
@@ -154,9 +170,8 @@ impl Policy for WorkStealing {
 
     fn local(&self, index: usize) -> Local {
         Local {
-            next: Cell::new(None),
+            next: NextSlot::new(),
             turn: Cell::new(0),
-            in_a_row: Cell::new(0),
             random: RefCell::new(fastrand::Rng::with_seed(index as u64)),
         }
     }
@@ -169,14 +184,15 @@ impl Policy for WorkStealing {
         };
         match why {
             Why::Unpark | Why::Timer => {
-                if let Some(before) = on.local().next.replace(Some(task)) {
+                if let Some(before) = on.local().next.put(task) {
                     self.push(on, before);
                     self.idle.task_is_ready();
                 }
             }
             Why::Spawn | Why::Join | Why::Yield | Why::Inject => {
                 self.push(on, task);
-                if why != Why::Yield {
+                // One that yields is found by this worker, unless another runs before it, of which no thief was told.
+                if why != Why::Yield || on.local().next.is_full() {
                     self.idle.task_is_ready();
                 }
             }
@@ -192,28 +208,35 @@ impl Policy for WorkStealing {
         if turn.is_multiple_of(LOOK_OUTSIDE)
             && let Some(task) = self.injector.pop(0, |_| ())
         {
+            self.show_next(on);
             return Some(task);
         }
-        self.from_own(on).or_else(|| self.from_injector(on))
+        self.take_own(on).or_else(|| self.take_injected(on))
     }
     // ANCHOR_END: try_next
 
     // ANCHOR: idle
     fn idle(&self, on: &Processor<Self>, until: Option<Instant>) {
         self.idle.start_searching();
-        if let Some(task) = self.search(on) {
-            on.local().next.set(Some(task));
-            return self.idle.found();
+        loop {
+            if let Some(task) = self.search(on) {
+                // It runs as soon as this worker is back in its loop: the slot is empty, or else it would not be here.
+                self.ready(task, Some(on), Why::Unpark);
+                return self.idle.found();
+            }
+            let again = if self.idle.stop_searching() && self.anything() {
+                // There is something, and it was not there long enough for a thief.
+                self.idle.get_up() && until.is_none_or(|until| Instant::now() < until)
+            } else {
+                self.idle.sleep(until)
+            };
+            if !again {
+                break;
+            }
         }
-        if self.idle.stop_searching() && self.anything() {
-            self.idle.get_up();
-            return self.idle.found();
+        if self.idle.leave() && self.anything() {
+            self.idle.wake_a_searcher();
         }
-        if !self.idle.sleep(until) {
-            self.idle.get_up();
-        }
-        // A searcher now. It looks in `try_next`, and comes back here if there is nothing.
-        self.idle.found();
     }
     // ANCHOR_END: idle
 
@@ -227,6 +250,10 @@ impl Policy for WorkStealing {
 
     fn open(&self) {
         self.idle.open();
+    }
+
+    fn asleep(&self) -> usize {
+        self.idle.asleep()
     }
 }
 
