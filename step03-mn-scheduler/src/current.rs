@@ -26,6 +26,7 @@
 use std::cell::Cell;
 use std::ptr;
 
+use crate::above::Above;
 use crate::task::{Stop, TaskRef};
 
 /// What a worker shows to the tasks that run on it. It lies on the worker's stack, and belongs to its thread.
@@ -41,16 +42,19 @@ pub(crate) struct Context {
     pub(crate) call: Cell<Option<*mut (dyn FnMut() + 'static)>>,
     /// The worker was started by a destructor during a panic, so that its thread counts as panicking all the time.
     pub(crate) panicking: bool,
+    /// For a library above the scheduler.
+    pub(crate) above: Above,
 }
 
 impl Context {
-    pub(crate) fn new(scheduler: *const (), processor: *const ()) -> Self {
+    pub(crate) fn new(scheduler: *const (), processor: *const (), above: Above) -> Self {
         Context {
             scheduler,
             processor,
             task: Cell::new(None),
             call: Cell::new(None),
             panicking: std::thread::panicking(),
+            above,
         }
     }
 }

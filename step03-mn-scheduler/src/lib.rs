@@ -23,6 +23,7 @@
 //! # Ok::<(), step01::BuildError>(())
 //! ```
 
+pub mod above;
 mod counters;
 mod current;
 mod deadlock;

@@ -7,6 +7,7 @@
 //! A policy sees tasks as names. It never runs one, and its [`try_next`](Policy::try_next) never blocks, so that it can
 //! also be driven without threads, by a test or a simulation in virtual time.
 
+use std::any::Any;
 use std::time::Instant;
 
 use crate::processor::Processor;
@@ -63,5 +64,10 @@ pub trait Policy: Send + Sync + Sized + 'static {
 
     /// How many workers sleep in `idle` at this moment. Who counts has found nothing, and has no task in its hands.
     fn asleep(&self) -> usize;
+
+    /// What a library above the scheduler keeps with the runtime, for [`above::layer`](crate::above::layer).
+    fn layer(&self) -> Option<&(dyn Any + Send + Sync)> {
+        None
+    }
 }
 // ANCHOR_END: policy

@@ -137,10 +137,8 @@ impl<P: Policy> Scheduler<P> {
                 }
                 // SAFETY: it is this thread's, since there is a processor.
                 let parent = unsafe { (*context).task.get() };
-                let parent = parent.map_or(0, |task| task.number.get() >> self.index_bits);
-                let clock = processor.started.get().max(parent) + 1;
-                processor.started.set(clock);
-                let number = self.number(clock, processor.index());
+                let parent = parent.map_or(0, |task| task.number.get());
+                let number = self.next_number(processor, parent);
                 let task = processor.free.take();
                 task.begin(self.home, number, job);
                 processor.counters.spawned.add();
@@ -160,6 +158,14 @@ impl<P: Policy> Scheduler<P> {
         Ok(())
     }
     // ANCHOR_END: start
+
+    /// A new number that is larger than `above`.
+    #[inline]
+    pub(crate) fn next_number(&self, processor: &Processor<P>, above: u64) -> u64 {
+        let clock = processor.started.get().max(above >> self.index_bits) + 1;
+        processor.started.set(clock);
+        self.number(clock, processor.index())
+    }
 
     fn number(&self, clock: u64, index: usize) -> u64 {
         clock << self.index_bits | index as u64

@@ -76,6 +76,8 @@ pub struct Task {
     next: Cell<Option<TaskRef>>,
     /// The index of the processor that ran it last.
     pub(crate) last: Cell<u32>,
+    /// For a library above the scheduler; see `above.rs`.
+    pub(crate) above: Cell<*const ()>,
 }
 
 const _: () = assert!(
@@ -111,6 +113,7 @@ impl Task {
             caught: Cell::new(None),
             next: Cell::new(None),
             last: Cell::new(u32::MAX),
+            above: Cell::new(ptr::null()),
         }
     }
 

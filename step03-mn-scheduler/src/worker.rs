@@ -27,6 +27,7 @@ use step01::{ForcedUnwind, Job, SpawnError};
 use step02::task_word::Park;
 use step02::{Coroutine, Resumed, Suspender};
 
+use crate::above::Above;
 use crate::current::{self, Context, die, stop};
 use crate::deadlock;
 use crate::policy::{Policy, Why};
@@ -59,6 +60,7 @@ impl<'a, P: Policy> Worker<'a, P> {
             context: Context::new(
                 ptr::from_ref(scheduler).cast(),
                 ptr::from_ref(processor).cast(),
+                Above::of(scheduler),
             ),
         }
     }
