@@ -167,7 +167,6 @@ impl Idle {
         bed.nudged &= called;
         called
     }
-    // ANCHOR_END: sleep
 
     /// One that counts as asleep is a searcher now. True if somebody has called it, and so has made it one.
     fn rise(&self, bed: &mut Bed) -> bool {
@@ -187,6 +186,7 @@ impl Idle {
         self.rise(&mut bed);
         !std::mem::take(&mut bed.nudged) && !bed.closed
     }
+    // ANCHOR_END: sleep
 
     /// Makes one sleeper get up, or the next who would sleep, for another reason than a task.
     pub(crate) fn nudge(&self) {

@@ -42,6 +42,7 @@ impl<T: Copy> NextSlot<T> {
         }
     }
 
+    // ANCHOR: slot
     /// Puts a task in. The one that was there comes out, and belongs into the ring.
     #[inline]
     pub(crate) fn put(&self, task: T) -> Option<T> {
@@ -66,6 +67,7 @@ impl<T: Copy> NextSlot<T> {
         self.in_a_row.set(0);
         self.task.take()
     }
+    // ANCHOR_END: slot
 
     /// Whether there is a task in it.
     #[inline]
