@@ -5,7 +5,7 @@
 //!
 //! 1. the process has no threads but the workers
 //! 2. all the other workers sleep in the policy's `idle`
-//! 3. there is no task for us
+//! 3. there is no task for us, and no timer is set
 //! 4. they still sleep, and none has run a task since before 1
 //!
 //! With 1 nobody but a worker can wake a task, and with 4 no worker did while we looked: one that runs a task counts its
@@ -37,7 +37,7 @@ pub(crate) fn look<P: Policy>(scheduler: &Scheduler<P>, processor: &Processor<P>
     if let Some(task) = scheduler.policy.try_next(processor) {
         return scheduler.policy.ready(task, Some(processor), Why::Unpark);
     }
-    if others_sleep() && scheduler.earliest().is_none() && scheduler.snapshot().switches == turns {
+    if scheduler.watch.all_is_quiet(others_sleep) && scheduler.snapshot().switches == turns {
         report(scheduler);
     }
 }

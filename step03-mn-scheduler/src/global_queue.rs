@@ -16,13 +16,13 @@
 //! yield and each turn of each worker takes the one lock, and the cache line with the lock goes from core to core. With
 //! two workers, a program that does nothing but switch is slower than with one. That is the reason for step 4.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use step02::run_queue::RunQueue;
 
 use crate::policy::{Policy, Why};
 use crate::processor::Processor;
+use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use crate::task::{Task, TaskRef};
 
 /// One queue for all workers: first come, first served.

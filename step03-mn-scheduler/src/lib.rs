@@ -24,6 +24,7 @@
 //! ```
 
 pub mod above;
+mod claim;
 mod counters;
 mod current;
 mod deadlock;
@@ -35,8 +36,13 @@ pub mod policy;
 pub mod processor;
 pub mod runtime;
 mod scheduler;
+mod sync;
 mod task;
+mod watch;
 mod worker;
+
+// Where the protocol files find it, in this crate and in their models.
+use step02::task_word;
 
 pub use counters::Snapshot;
 pub use global_queue::GlobalQueue;

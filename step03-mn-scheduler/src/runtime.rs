@@ -74,7 +74,9 @@ impl<P: Policy> Shared<P> {
 impl<P: Policy> Drop for Shared<P> {
     fn drop(&mut self) {
         // What was spawned after the last run is dropped, which tells whoever joins it.
-        ending::close(&Worker::new(&self.scheduler, &self.processors()[0]));
+        let processors = self.processors();
+        ending::close(&Worker::new(&self.scheduler, &processors[0]), &processors);
+        drop(processors);
         self.scheduler.home.leave();
     }
 }
@@ -330,7 +332,7 @@ impl<P: Policy> Scheduled<P> {
         scheduler.open();
         let own = Worker::new(scheduler, &processors[0]);
         if let Err(error) = scheduler.start(main) {
-            ending::close(&own);
+            ending::close(&own, &processors);
             return Err(error);
         }
         // Each of the other workers is a thread, that is, a task of step 1's.
@@ -344,7 +346,7 @@ impl<P: Policy> Scheduled<P> {
             }
             own.run(done);
         });
-        ending::close(&own);
+        ending::close(&own, &processors);
         if std::env::var_os("SCHEDTRACE").is_some_and(|value| value != "0") {
             eprintln!(
                 "SCHED {}: workers={} {}",

@@ -15,11 +15,11 @@
 //!
 //! # Timers
 //!
-//! Step 2's heap of deadlines under one lock, for all workers. `earliest` is a hint beside it, so that a worker need not
-//! take the lock to see that nothing is due.
+//! Step 2's heap of deadlines under one lock, for all workers. The earliest one is also written down beside it
+//! (`watch.rs`), so that a worker need not take the lock to see that nothing is due.
 
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, fence};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -33,9 +33,7 @@ use crate::home::Home;
 use crate::policy::{Policy, Why};
 use crate::processor::Processor;
 use crate::task::{self, Task, TaskRef};
-
-/// No deadline.
-const NEVER: u64 = u64::MAX;
+use crate::watch::{NEVER, Watch};
 
 /// What the workers of one runtime share.
 #[derive(Debug)]
@@ -45,8 +43,8 @@ pub(crate) struct Scheduler<P: Policy> {
     pub(crate) region: Arc<Region>,
     pub(crate) workers: usize,
     timers: Mutex<Timers<TaskRef>>,
-    /// When the earliest timer is due, in nanoseconds after `start`; early rather than late, [`NEVER`] for none.
-    earliest: AtomicU64,
+    /// Its nanoseconds count from `start`.
+    pub(crate) watch: Watch,
     start: Instant,
     /// Rights to start a task that no processor has.
     room: AtomicUsize,
@@ -60,8 +58,6 @@ pub(crate) struct Scheduler<P: Policy> {
     stopping: AtomicBool,
     /// The first task has returned, and no further one may begin.
     closing: AtomicBool,
-    /// Workers that are not in `idle`.
-    pub(crate) awake: AtomicUsize,
     /// One block for each processor, and one for all other threads.
     counters: Vec<Arc<Counters>>,
 }
@@ -74,7 +70,7 @@ impl<P: Policy> Scheduler<P> {
             policy,
             workers,
             timers: Mutex::new(Timers::new()),
-            earliest: AtomicU64::new(NEVER),
+            watch: Watch::new(workers),
             start: Instant::now(),
             room: AtomicUsize::new(most),
             most,
@@ -83,7 +79,6 @@ impl<P: Policy> Scheduler<P> {
             region,
             stopping: AtomicBool::new(false),
             closing: AtomicBool::new(false),
-            awake: AtomicUsize::new(0),
             counters: (0..=workers).map(|_| Arc::default()).collect(),
         }
     }
@@ -254,18 +249,10 @@ impl<P: Policy> Scheduler<P> {
         let due = self.nanoseconds(deadline);
         let mut timers = self.timers();
         task.timer.set(timers.add(deadline, task));
-        // Under the lock, as every change of the hint. Release: pairs with the Acquire in `earliest`.
-        let earlier = due < self.earliest.load(Relaxed);
-        if earlier {
-            self.earliest.store(due, Release);
-        }
+        let tell = self.watch.sets(due);
         drop(timers);
-        if earlier {
-            // Pairs with the fence in `falls_asleep`: either we see that one is about to sleep, or it sees our timer.
-            fence(SeqCst);
-            if self.awake.load(Relaxed) < self.workers {
-                self.policy.wake_one(); // it sleeps until the one that was the earliest, or for ever
-            }
+        if tell {
+            self.policy.wake_one(); // it sleeps until the one that was the earliest, or for ever
         }
     }
 
@@ -279,10 +266,11 @@ impl<P: Policy> Scheduler<P> {
 
     /// When the next timer is due; none if there is none.
     pub(crate) fn earliest(&self) -> Option<Instant> {
-        match self.earliest.load(Acquire) {
-            NEVER => None,
-            due => Some(self.start + Duration::from_nanos(due)),
-        }
+        self.instant(self.watch.earliest())
+    }
+
+    fn instant(&self, due: u64) -> Option<Instant> {
+        (due != NEVER).then(|| self.start + Duration::from_nanos(due))
     }
 
     /// Unparks the tasks whose time has come. True if there was one.
@@ -306,7 +294,7 @@ impl<P: Policy> Scheduler<P> {
         }
         let next = timers.earliest(is_current);
         let next = next.map_or(NEVER, |next| self.nanoseconds(next));
-        self.earliest.store(next, Release);
+        self.watch.set(next);
         drop(timers);
         fired.iter().for_each(|task| task.unpark_by_timer());
         !fired.is_empty()
@@ -337,18 +325,10 @@ impl<P: Policy> Scheduler<P> {
         self.closing.store(true, Release);
     }
 
-    /// A worker has begun, or goes on.
-    pub(crate) fn wakes_up(&self) {
-        // AcqRel, here and below: who finds zero has seen what every worker did before it went to sleep.
-        self.awake.fetch_add(1, AcqRel);
-    }
-
-    /// A worker is about to sleep, or has left. True if no other is awake.
-    pub(crate) fn falls_asleep(&self) -> bool {
-        let before = self.awake.fetch_sub(1, AcqRel);
-        // Pairs with the fence in `add_timer`.
-        fence(SeqCst);
-        before == 1
+    /// A worker is about to sleep: true if no other is awake, and when it must get up by itself.
+    pub(crate) fn falls_asleep(&self) -> (bool, Option<Instant>) {
+        let asleep = self.watch.falls_asleep();
+        (asleep.last, self.instant(asleep.until))
     }
 }
 

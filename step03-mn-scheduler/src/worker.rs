@@ -69,7 +69,7 @@ impl<'a, P: Policy> Worker<'a, P> {
     /// Runs tasks until the scheduler stops. `done` is asked after each task that has ended; if it says yes, all stop.
     pub(crate) fn run(&self, done: &(dyn Fn() -> bool + Sync)) {
         let _on_this_thread = enter::<P>(&self.context);
-        self.scheduler.wakes_up();
+        self.scheduler.watch.wakes_up();
         let mut turns = LOOK_AROUND;
         while !self.scheduler.stopping() {
             turns -= 1;
@@ -87,7 +87,7 @@ impl<'a, P: Policy> Worker<'a, P> {
                 None => self.idle(),
             }
         }
-        self.scheduler.falls_asleep();
+        let _ = self.scheduler.watch.falls_asleep();
     }
     // ANCHOR_END: loop
 
@@ -189,9 +189,7 @@ impl<'a, P: Policy> Worker<'a, P> {
     /// Nothing to run: sleeps until there may be.
     fn idle(&self) {
         self.processor.counters.idles.add();
-        // In this order: who sets an earlier timer from now on sees that we are not awake, and nudges.
-        let last = self.scheduler.falls_asleep();
-        let until = self.scheduler.earliest();
+        let (last, until) = self.scheduler.falls_asleep();
         let until = match until {
             None if last => Instant::now().checked_add(QUIET),
             until => until,
@@ -200,7 +198,7 @@ impl<'a, P: Policy> Worker<'a, P> {
         if last && self.scheduler.earliest().is_none() {
             deadlock::look(self.scheduler, self.processor);
         }
-        self.scheduler.wakes_up();
+        self.scheduler.watch.wakes_up();
     }
     // ANCHOR_END: idle
 }
