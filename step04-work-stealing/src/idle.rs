@@ -19,7 +19,7 @@
 //! The submitter writes a task, then reads the counts. The last searcher writes the counts (nobody searches), then reads
 //! the queues. Each writes one thing and reads another. If both could miss the other's write, the task would wait while
 //! everyone sleeps. A fence between write and read, SeqCst and on both sides, forbids it: one of them sees the other. That
-//! is Dekker's pattern, the one place of this book where Acquire and Release are not enough. (Go: "delicate dance" in
+//! is Dekker's pattern, the first place of this book where Acquire and Release are not enough. (Go: "delicate dance" in
 //! `findRunnable`; tokio#1768 was a load where a fence was needed.)
 //!
 //! # Who counts as asleep
