@@ -364,4 +364,5 @@ catalog! {
     scale_tasks::INFO => run,
     scale_echo::INFO => run,
     scale_workers::INFO => run,
+    scale_turns::INFO => run,
 }

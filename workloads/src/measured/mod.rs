@@ -25,6 +25,7 @@ pub(crate) mod raw_switch;
 mod refusal;
 pub(crate) mod scale_echo;
 pub(crate) mod scale_tasks;
+pub(crate) mod scale_turns;
 pub(crate) mod scale_workers;
 pub(crate) mod skynet;
 pub(crate) mod sleepers;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use step01::Runtime;
 
+use super::scale_workers::WORKERS;
 use super::{joined, ms, thousands};
 use crate::catalog::{
     Better, Group, Info, MetricInfo, Outcome, Params, Sample, StackWanted, WorkersWanted, detail,
@@ -17,12 +18,15 @@ use crate::catalog::{
 use crate::work;
 
 const METRICS: &[MetricInfo] = &[
-    headline(
-        "speed_up",
-        "against a plain loop on one core",
-        "times",
-        Better::Higher,
-    ),
+    MetricInfo {
+        along: Some(WORKERS),
+        ..headline(
+            "speed_up",
+            "speed-up against a plain loop on one core",
+            "times",
+            Better::Higher,
+        )
+    },
     detail("ms", "all tasks", "ms", Better::Lower),
     detail("loop_ms", "the plain loop", "ms", Better::Lower),
 ];
@@ -33,11 +37,11 @@ pub(crate) const INFO: Info = Info {
     group: Group::Full,
     explain: "One task spawns 100,000 others, each with five microseconds of computing that the compiler cannot \
               shorten, and joins them all. The same computations are done in a plain loop, and the table shows how \
-              many times faster the tasks were: at best the number of cores. All tasks appear at one worker, so the \
-              others must come and get them. Run it with --workers 1 and with all to see what the second core \
-              brings.",
+              many times faster the tasks were: at best the number of workers. All tasks appear at one worker, so the \
+              others must come and get them. It is measured with one worker, with two, with four and so on up to the \
+              number of cores.",
     metrics: METRICS,
-    workers: WorkersWanted::All,
+    workers: WorkersWanted::Each,
     stack: StackWanted::Small,
     default_reps: 3,
     cost: 5.0,
@@ -55,12 +59,14 @@ pub(crate) fn run<R: Runtime>(rt: &R, params: &Params) -> Result<Outcome, String
 
         by_tasks(rt, steps, &expected[..expected.len() / 20])?; // warm-up
         let elapsed = by_tasks(rt, steps, &expected)?;
+        let mut speed_up = Sample::placed(
+            &METRICS[0],
+            params.workers as f64,
+            in_a_loop.as_secs_f64() / elapsed.as_secs_f64(),
+        );
+        speed_up.note = Some(format!("{} tasks", thousands(tasks as usize)));
         Ok(Outcome::Measured(vec![
-            Sample::noted(
-                &METRICS[0],
-                in_a_loop.as_secs_f64() / elapsed.as_secs_f64(),
-                format!("{} tasks", thousands(tasks as usize)),
-            ),
+            speed_up,
             Sample::new(&METRICS[1], ms(elapsed)),
             Sample::new(&METRICS[2], ms(in_a_loop)),
         ]))
