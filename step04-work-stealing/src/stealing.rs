@@ -53,6 +53,7 @@ const LOOK_OUTSIDE: u32 = 61;
 /// How long a thief waits between its two looks.
 const NAP: Duration = Duration::from_micros(5);
 
+// ANCHOR: has
 /// Queues for each processor, and stealing between them.
 #[derive(Debug)]
 pub struct WorkStealing {
@@ -68,6 +69,7 @@ pub struct Local {
     turn: Cell<u32>,
     random: RefCell<fastrand::Rng>,
 }
+// ANCHOR_END: has
 
 // SAFETY: a task may be sent, and the rest is numbers.
 unsafe impl Send for Local {}
