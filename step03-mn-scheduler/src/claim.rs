@@ -24,6 +24,7 @@ pub(crate) trait Claimable {
     fn is_marked(&self) -> bool;
 }
 
+// ANCHOR: claim
 /// Claims all of `tasks`, and takes those that were in a queue out of it. `take` takes the next one out, whichever it is.
 /// Returns those that came out and are none of `tasks`.
 pub(crate) fn claim_all<'a, T: Claimable + 'a>(
@@ -45,3 +46,4 @@ pub(crate) fn claim_all<'a, T: Claimable + 'a>(
     }
     newcomers
 }
+// ANCHOR_END: claim

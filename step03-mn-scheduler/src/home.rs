@@ -67,6 +67,7 @@ impl Home {
         self.ready.set(Some(ready));
     }
 
+    // ANCHOR: visit
     /// The runtime goes, and no task has this home any more. Waits for visitors.
     pub(crate) fn leave(&'static self) {
         // Acquire: pairs with the Release in `visit`. That we see a visitor at all is the work of the queue's lock: it
@@ -85,6 +86,7 @@ impl Home {
         // Release: pairs with the Acquire in `leave`: what `f` did comes before the end of the scheduler.
         self.visitors.fetch_sub(1, Release);
     }
+    // ANCHOR_END: visit
 
     /// Queues a task of this runtime that was found parked.
     pub(crate) fn ready(&self, task: TaskRef, why: Why) {

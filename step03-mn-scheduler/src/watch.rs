@@ -45,6 +45,7 @@ pub(crate) struct Asleep {
     pub(crate) until: u64,
 }
 
+// ANCHOR: watch
 impl Watch {
     pub(crate) fn new(workers: usize) -> Self {
         Watch {
@@ -98,3 +99,4 @@ impl Watch {
         others_sleep() && self.earliest() == NEVER && others_sleep()
     }
 }
+// ANCHOR_END: watch
