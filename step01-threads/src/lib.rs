@@ -43,7 +43,6 @@ mod select_macro;
 mod semaphore;
 mod spawn_error;
 mod sync;
-mod tally;
 mod unparker;
 mod wait;
 mod wait_group;
@@ -55,6 +54,7 @@ pub mod net;
 pub mod overflow;
 pub mod park;
 pub mod runtime;
+pub mod tally;
 pub mod threads;
 
 pub use build_error::BuildError;

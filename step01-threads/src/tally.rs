@@ -32,12 +32,12 @@ use crate::unparker::Unparker;
 // ANCHOR: tally
 /// The tasks of one scope that are not over yet, and how those ended about whom nobody has asked.
 #[derive(Debug)]
-pub(crate) struct Tally {
+pub struct Tally {
     running: AtomicUsize,
     /// Tasks that panicked and have not been joined.
-    pub(crate) panicked: AtomicUsize,
+    pub panicked: AtomicUsize,
     /// Tasks that were not started, or were ended by their runtime, and have not been joined.
-    pub(crate) lost: AtomicUsize,
+    pub lost: AtomicUsize,
     /// Written once. A cell so that loom sees when it is read.
     owner: UnsafeCell<Unparker>,
 }
@@ -47,7 +47,11 @@ unsafe impl Sync for Tally {}
 
 impl Tally {
     /// Of no tasks yet, for the calling task.
-    pub(crate) fn new() -> Self {
+    #[allow(
+        clippy::new_without_default,
+        reason = "it names its caller, which nobody expects of a default"
+    )]
+    pub fn new() -> Self {
         Tally {
             running: AtomicUsize::new(0),
             panicked: AtomicUsize::new(0),
@@ -57,7 +61,7 @@ impl Tally {
     }
 
     /// Counts one more task. Only for the owner and for tasks that are counted.
-    pub(crate) fn enter(&self) {
+    pub fn enter(&self) {
         // Relaxed: the task is handed to the runtime afterwards, and that publishes everything.
         self.running.fetch_add(1, Relaxed);
     }
@@ -68,7 +72,7 @@ impl Tally {
     ///
     /// `tally` points at a tally in which this task was entered, once for each `leave`. It may be gone when this
     /// returns, and this is why it is not a `&self`, which would have to be good until then.
-    pub(crate) unsafe fn leave(tally: *const Tally) {
+    pub unsafe fn leave(tally: *const Tally) {
         // SAFETY: we are counted, so the owner has not returned.
         let owner = unsafe { &(*tally).owner }.with(|owner| unsafe { *owner });
         // Release: pairs with the Acquire in `wait`. What the task did is seen after the scope. The last touch.
@@ -79,7 +83,7 @@ impl Tally {
     }
 
     /// Parks the owner until every task is over.
-    pub(crate) fn wait(&self) {
+    pub fn wait(&self) {
         let stay = Stay;
         // Acquire: pairs with the Release of every `leave`, which are one chain of read-modify-writes.
         while self.running.load(Acquire) != 0 {

@@ -14,13 +14,24 @@
 //! # Ok::<(), step01::BuildError>(())
 //! ```
 
+mod chase_lev;
+mod fork_join;
+mod helper;
 mod idle;
 mod injector;
+mod latch;
 mod local_queue;
 mod next_slot;
+mod par;
+mod registry;
+mod scope;
 mod stealing;
 mod sync;
+mod task_deque;
 
+pub use fork_join::join;
+pub use par::par_map_reduce;
+pub use scope::{Scope, scope};
 pub use stealing::{Local, WorkStealing};
 
 /// The runtime of this step.

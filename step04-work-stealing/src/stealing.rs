@@ -36,12 +36,14 @@
 //! has seen the ring empty. But if there is a task in the next slot, of which nobody was told, that one runs first, and
 //! perhaps for ever. Then the task that yields is announced, too.
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use step03::{Policy, Processor, Task, TaskRef, Why};
 
+use crate::helper::Forks;
 use crate::idle::Idle;
 use crate::injector::Injector;
 use crate::local_queue::LocalQueue;
@@ -60,6 +62,7 @@ pub struct WorkStealing {
     rings: Box<[LocalQueue<Task>]>,
     injector: Injector<Task>,
     idle: Idle,
+    pub(crate) forks: Forks,
 }
 
 /// What the policy keeps with a processor, beside its ring.
@@ -81,6 +84,7 @@ impl WorkStealing {
             rings: (0..processors).map(|_| LocalQueue::new()).collect(),
             injector: Injector::new(),
             idle: Idle::new(),
+            forks: Forks::new(processors),
         }
     }
 
@@ -257,9 +261,19 @@ impl Policy for WorkStealing {
     fn asleep(&self) -> usize {
         self.idle.asleep()
     }
+
+    fn layer(&self) -> Option<&(dyn Any + Send + Sync)> {
+        Some(self) // fork and join find `forks` by it
+    }
 }
 
 impl WorkStealing {
+    /// How many tasks wait in queues, roughly.
+    pub(crate) fn waiting(&self) -> usize {
+        let rings: u32 = self.rings.iter().map(LocalQueue::len).sum();
+        self.injector.len() + rings as usize
+    }
+
     fn anything(&self) -> bool {
         !self.injector.is_empty() || self.rings.iter().any(|ring| ring.len() > 0)
     }
