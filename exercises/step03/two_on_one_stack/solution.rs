@@ -1,0 +1,122 @@
+//! A scheduler with one task, which crashes about once in a week, each time in another function. Write a loom model that
+//! finds out why, and mend it.
+//!
+//! What the scheduler does is step 3 in small: a worker takes the task out of the queue, goes to its stack, and lets it
+//! run; at the end of its turn the task parks. Anybody may unpark it, also while it runs. loom cannot switch stacks, so
+//! [`Stack`] stands for one: who holds its guard runs there.
+
+use std::sync::Arc;
+
+// Here these are loom's. They have the names and the meaning of std's.
+use super::sync::Mutex;
+use super::sync::atomic::AtomicU8;
+use super::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use super::sync::thread;
+use super::{Scheduler, Stack};
+
+// ANCHOR: model
+/// First write a model: some events, and what must be true of them. loom runs it in every order.
+///
+/// `S` is a scheduler whose task is in the queue. It will be the one that was found (it stays in `broken.rs`), yours from
+/// below, and some more that have other bugs. The model must fail with each that has a bug, and with no other.
+///
+/// What there is: `S::new()`; `scheduler.work()`, a worker's look into the queue, which is true if the task had a turn;
+/// `scheduler.unpark()`; and `thread::spawn(|| …)` with its `join`.
+pub fn model<S: Scheduler>() {
+    // ANCHOR: cut_model | let scheduler = Arc::new(S::new());
+    // ANCHOR: cut_model | scheduler.work();
+    // ANCHOR: cut_model | // and who else does what at the same time? And what must be true in the end?
+    let scheduler = Arc::new(S::new());
+    // One that unparks the task during its first turn, and is a worker too: it looks into the queue at once.
+    let waker = {
+        let scheduler = scheduler.clone();
+        thread::spawn(move || {
+            scheduler.unpark();
+            usize::from(scheduler.work())
+        })
+    };
+    let mut turns = usize::from(scheduler.work());
+    turns += waker.join().unwrap();
+    // What is still in the queue, if the waker looked too early.
+    while scheduler.work() {
+        turns += 1;
+        assert!(turns < 10, "the task is in the queue again and again");
+    }
+    // That two workers were never on the stack at a time is the stack's to say. This is ours: the first turn, and one for
+    // the wake-up, whenever it came.
+    assert_eq!(turns, 2, "one wake-up is one more turn");
+    // ANCHOR_END: cut_model
+}
+// ANCHOR_END: model
+
+const RUNNING: u8 = 0;
+const PARKED: u8 = 1;
+const NOTIFIED: u8 = 2;
+
+/// Then mend it.
+#[derive(Debug)]
+pub struct Mended {
+    /// Is the task in the queue?
+    queued: Mutex<bool>,
+    word: AtomicU8,
+    stack: Stack,
+}
+
+// ANCHOR: mended
+impl Scheduler for Mended {
+    fn new() -> Self {
+        Mended {
+            queued: Mutex::new(true),
+            word: AtomicU8::new(RUNNING),
+            stack: Stack::new(),
+        }
+    }
+
+    fn work(&self) -> bool {
+        if !std::mem::take(&mut *self.queued.lock().unwrap()) {
+            return false;
+        }
+        // ANCHOR: cut_work | // To the task's stack. Here it does what it does, and wants to park.
+        // ANCHOR: cut_work | let on_its_stack = self.stack.enter();
+        // ANCHOR: cut_work | // Release: who unparks it sees what it has left.
+        // ANCHOR: cut_work | let parked = self
+        // ANCHOR: cut_work |     .word
+        // ANCHOR: cut_work |     .compare_exchange(RUNNING, PARKED, Release, Relaxed);
+        // ANCHOR: cut_work | // And back to the worker's.
+        // ANCHOR: cut_work | on_its_stack.leave();
+        // To the task's stack. Here it does what it does, and wants to park.
+        let on_its_stack = self.stack.enter();
+        // Back to the worker's first, with the word still at RUNNING: an unpark that comes now leaves its token.
+        on_its_stack.leave();
+        // Release: who unparks it sees what it has left. From this exchange on, if it succeeds, the task is anybody's, and
+        // nothing below touches it. In the version that was found the exchange came first. An unpark in between queued the
+        // task, and a second worker was on the stack before this one had left it.
+        let parked = self
+            .word
+            .compare_exchange(RUNNING, PARKED, Release, Relaxed);
+        // ANCHOR_END: cut_work
+        if parked.is_err() {
+            // A token came while it ran. The unpark that left it has not queued the task, so we do. The word first: once it
+            // is in the queue another worker may have it.
+            self.word.swap(RUNNING, Acquire);
+            *self.queued.lock().unwrap() = true;
+        }
+        true
+    }
+
+    fn unpark(&self) {
+        let mut seen = self.word.load(Relaxed);
+        loop {
+            let next = if seen == PARKED { RUNNING } else { NOTIFIED };
+            // Release: the task sees what we did before. Acquire: we have the task if it was parked.
+            match self.word.compare_exchange(seen, next, AcqRel, Relaxed) {
+                Ok(_) => break,
+                Err(now) => seen = now,
+            }
+        }
+        if seen == PARKED {
+            *self.queued.lock().unwrap() = true;
+        }
+    }
+}
+// ANCHOR_END: mended
