@@ -113,4 +113,8 @@ impl Policy for TwoLevels {
         state.closed = false;
         state.nudges = 0;
     }
+
+    fn asleep(&self) -> usize {
+        self.lock().sleepers
+    }
 }

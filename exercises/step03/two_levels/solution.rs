@@ -154,5 +154,9 @@ impl Policy for TwoLevels {
         state.closed = false;
         state.nudges = 0;
     }
+
+    fn asleep(&self) -> usize {
+        self.lock().sleepers
+    }
 }
 // ANCHOR_END: policy
