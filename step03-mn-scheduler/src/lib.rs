@@ -22,6 +22,13 @@
 //! assert_eq!(sum, 55);
 //! # Ok::<(), step01::BuildError>(())
 //! ```
+//!
+//! # What no type prevents
+//!
+//! A task that parks may go on upon another thread, with all that lies on its stack. So across anything that may park, hold
+//! nothing that is tied to the thread: no borrow of a thread-local, no guard of std's locks, no lock of standard output.
+//! The compiler does not see it, here as in any stackful runtime, and a borrow of a thread-local that is held across a park
+//! is undefined behaviour. The page "Soundness, honestly" of the book says what is promised, and why this cannot be.
 
 pub mod above;
 mod claim;

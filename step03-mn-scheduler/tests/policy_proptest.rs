@@ -12,6 +12,7 @@ mod seed;
 
 use schedules::{Schedule, each_is_found_once, schedule};
 
+// ANCHOR: schedule
 #[test]
 fn each_task_that_is_ready_is_found_once() {
     let any = (1..6usize).prop_flat_map(|processors| (Just(processors), schedule(processors)));
@@ -39,6 +40,7 @@ fn it_is_one_queue_whoever_asks() {
         prop_assert!(model.borrow().is_empty());
     });
 }
+// ANCHOR_END: schedule
 
 /// The driver itself: a policy that forgets, doubles or invents is not believed.
 mod broken {

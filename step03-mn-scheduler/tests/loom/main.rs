@@ -13,6 +13,7 @@
 #![allow(dead_code)]
 #![allow(unreachable_pub)] // in the library some of it is public
 
+// ANCHOR: files
 #[path = "../../src/claim.rs"]
 mod claim;
 #[path = "../../src/global_queue.rs"]
@@ -29,6 +30,7 @@ mod model;
 mod processor;
 mod sync;
 mod task;
+// ANCHOR_END: files
 
 mod claim_model;
 mod queue_model;

@@ -65,6 +65,7 @@ impl Model {
         self.unpark();
     }
 
+    // ANCHOR: turn
     /// `Worker::turn`: the task runs on its stack, leaves it, and *then* its park is committed. True if it has ended.
     fn turn(&self) -> bool {
         let stop = self.task.stack.with_mut(|turns| {
@@ -85,6 +86,7 @@ impl Model {
         }
         stop == Stop::End
     }
+    // ANCHOR_END: turn
 
     /// `Worker::run`.
     fn work(&self) {
@@ -123,6 +125,7 @@ fn run<const N: usize>(model: &Arc<Model>, others: [fn(&Model); N]) {
     others.into_iter().for_each(|other| other.join().unwrap());
 }
 
+// ANCHOR: race
 /// Parks once, and then must see what the waker wrote.
 fn parks_once(model: &Model, turn: u32) -> Stop {
     if turn == 0 && !model.task.word.take_token_if_there() {
@@ -143,7 +146,9 @@ fn the_commit_against_unpark() {
         assert!(model.turns() <= 2);
     });
 }
+// ANCHOR_END: race
 
+// ANCHOR: wrong_order
 /// The order of step 2, in which the task says that it is parked and then leaves its stack: what loom says to it. If this
 /// test fails, the models of this file have gone blind.
 #[test]
@@ -175,6 +180,7 @@ fn the_commit_before_the_switch_is_found_out() {
         other.join().unwrap();
     });
 }
+// ANCHOR_END: wrong_order
 
 /// Two wake the same park, and both become workers. The task is queued once at a time.
 #[test]
