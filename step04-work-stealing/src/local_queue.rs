@@ -38,7 +38,7 @@ use crate::sync::atomic::{AtomicPtr, AtomicU32};
 pub(crate) struct LocalQueue<T, const N: usize = 256> {
     head: Line<AtomicU32>,
     tail: Line<AtomicU32>,
-    slots: Box<[AtomicPtr<T>]>,
+    slots: Box<[AtomicPtr<T>; N]>,
 }
 
 /// On a cache line of its own: thieves write `head`, the owner writes `tail`.
@@ -66,16 +66,18 @@ impl<T, const N: usize> LocalQueue<T, N> {
         LocalQueue {
             head: Line(AtomicU32::new(index)),
             tail: Line(AtomicU32::new(index)),
-            slots: (0..N).map(|_| AtomicPtr::new(ptr::null_mut())).collect(),
+            slots: Box::new(std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut()))),
         }
     }
 
+    #[inline]
     fn slot(&self, index: u32) -> &AtomicPtr<T> {
         &self.slots[(index % Self::CAPACITY) as usize]
     }
 
     // ANCHOR: push
     /// The owner: puts a task behind the others. If there is no room, half of the ring comes out, for the injector.
+    #[inline]
     pub(crate) fn push(&self, task: *mut T) -> Result<(), Overflow<T>> {
         // Relaxed: only we write it.
         let tail = self.tail.0.load(Relaxed);
@@ -118,6 +120,7 @@ impl<T, const N: usize> LocalQueue<T, N> {
 
     // ANCHOR: pop
     /// The owner: takes the task that has waited longest.
+    #[inline]
     pub(crate) fn pop(&self) -> Option<*mut T> {
         // Acquire: as in `push`.
         let mut head = self.head.0.load(Acquire);

@@ -38,6 +38,7 @@
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -59,7 +60,7 @@ const NAP: Duration = Duration::from_micros(5);
 /// Queues for each processor, and stealing between them.
 #[derive(Debug)]
 pub struct WorkStealing {
-    rings: Box<[LocalQueue<Task>]>,
+    rings: Box<[Arc<LocalQueue<Task>>]>,
     injector: Injector<Task>,
     idle: Idle,
     pub(crate) forks: Forks,
@@ -68,8 +69,10 @@ pub struct WorkStealing {
 /// What the policy keeps with a processor, beside its ring.
 #[derive(Debug)]
 pub struct Local {
+    ring: Arc<LocalQueue<Task>>,
     next: NextSlot<TaskRef>,
-    turn: Cell<u32>,
+    /// Turns until the next look outside.
+    turns: Cell<u32>,
     random: RefCell<fastrand::Rng>,
 }
 // ANCHOR_END: has
@@ -81,21 +84,28 @@ impl WorkStealing {
     /// For so many processors.
     pub fn new(processors: usize) -> Self {
         WorkStealing {
-            rings: (0..processors).map(|_| LocalQueue::new()).collect(),
+            rings: (0..processors)
+                .map(|_| Arc::new(LocalQueue::new()))
+                .collect(),
             injector: Injector::new(),
             idle: Idle::new(),
             forks: Forks::new(processors),
         }
     }
 
-    fn ring(&self, of: &Processor<Self>) -> &LocalQueue<Task> {
-        &self.rings[of.index()]
+    /// Puts a task behind the others of this processor.
+    #[inline]
+    fn push(&self, on: &Processor<Self>, task: TaskRef) {
+        if let Err(overflow) = on.local().ring.push(pointer(task)) {
+            self.injector.push(overflow.tasks.into_iter().map(task_of));
+        }
     }
 
-    /// Puts a task behind the others of this processor.
-    fn push(&self, on: &Processor<Self>, task: TaskRef) {
-        if let Err(overflow) = self.ring(on).push(pointer(task)) {
-            self.injector.push(overflow.tasks.into_iter().map(task_of));
+    /// There is a task in a ring: wakes a thief if all sleep. One processor has no thieves.
+    #[inline]
+    fn announce(&self) {
+        if self.rings.len() > 1 {
+            self.idle.task_is_ready();
         }
     }
 
@@ -106,7 +116,7 @@ impl WorkStealing {
             return Some(task);
         }
         let count = self.rings.len();
-        let ends: Vec<u32> = self.rings.iter().map(LocalQueue::end).collect();
+        let ends: Vec<u32> = self.rings.iter().map(|ring| ring.end()).collect();
         if self.rings.iter().all(|ring| ring.len() == 0) {
             return None;
         }
@@ -115,7 +125,7 @@ impl WorkStealing {
         let victims = (0..count).map(|n| (start + n) % count);
         let mut victims = victims.filter(|victim| *victim != on.index());
         victims.find_map(|victim| {
-            let stolen = self.rings[victim].steal_into(self.ring(on), ends[victim]);
+            let stolen = self.rings[victim].steal_into(&on.local().ring, ends[victim]);
             stolen.map(task_of)
         })
     }
@@ -126,7 +136,7 @@ impl WorkStealing {
     fn take_injected(&self, on: &Processor<Self>) -> Option<TaskRef> {
         let share = self.injector.len() / self.rings.len();
         let room = LocalQueue::<Task>::CAPACITY / 2;
-        let ring = self.ring(on);
+        let ring = &on.local().ring;
         let more = share.min((room.saturating_sub(ring.len())) as usize);
         self.injector.pop(more, |task| {
             if let Err(overflow) = ring.push(pointer(task)) {
@@ -137,12 +147,13 @@ impl WorkStealing {
     // ANCHOR_END: from_injector
 
     // ANCHOR: from_own
+    #[inline]
     fn take_own(&self, on: &Processor<Self>) -> Option<TaskRef> {
         let next = &on.local().next;
         if let Some(task) = next.take() {
             return Some(task);
         }
-        match self.ring(on).pop() {
+        match on.local().ring.pop() {
             Some(task) => {
                 self.show_next(on);
                 Some(task_of(task))
@@ -156,7 +167,7 @@ impl WorkStealing {
     fn show_next(&self, on: &Processor<Self>) {
         if let Some(task) = on.local().next.empty() {
             self.push(on, task);
-            self.idle.task_is_ready();
+            self.announce();
         }
     }
     // ANCHOR_END: from_own
@@ -176,13 +187,15 @@ impl Policy for WorkStealing {
 
     fn local(&self, index: usize) -> Local {
         Local {
+            ring: Arc::clone(&self.rings[index]),
             next: NextSlot::new(),
-            turn: Cell::new(0),
+            turns: Cell::new(LOOK_OUTSIDE),
             random: RefCell::new(fastrand::Rng::with_seed(index as u64)),
         }
     }
 
     // ANCHOR: ready
+    #[inline]
     fn ready(&self, task: TaskRef, from: Option<&Processor<Self>>, why: Why) {
         let Some(on) = from else {
             self.injector.push([task]);
@@ -192,14 +205,14 @@ impl Policy for WorkStealing {
             Why::Unpark | Why::Timer => {
                 if let Some(before) = on.local().next.put(task) {
                     self.push(on, before);
-                    self.idle.task_is_ready();
+                    self.announce();
                 }
             }
             Why::Spawn | Why::Join | Why::Yield | Why::Inject => {
                 self.push(on, task);
                 // One that yields is found by this worker, unless another runs before it, of which no thief was told.
                 if why != Why::Yield || on.local().next.is_full() {
-                    self.idle.task_is_ready();
+                    self.announce();
                 }
             }
         }
@@ -207,15 +220,16 @@ impl Policy for WorkStealing {
     // ANCHOR_END: ready
 
     // ANCHOR: try_next
+    #[inline]
     fn try_next(&self, on: &Processor<Self>) -> Option<TaskRef> {
-        let local = on.local();
-        let turn = local.turn.get().wrapping_add(1);
-        local.turn.set(turn);
-        if turn.is_multiple_of(LOOK_OUTSIDE)
-            && let Some(task) = self.injector.pop(0, |_| ())
-        {
-            self.show_next(on);
-            return Some(task);
+        let turns = on.local().turns.get() - 1;
+        on.local().turns.set(turns);
+        if turns == 0 {
+            on.local().turns.set(LOOK_OUTSIDE);
+            if let Some(task) = self.injector.pop(0, |_| ()) {
+                self.show_next(on);
+                return Some(task);
+            }
         }
         self.take_own(on).or_else(|| self.take_injected(on))
     }
