@@ -13,7 +13,7 @@ use crate::sync::{Mutex, MutexGuard, PoisonError};
 /// A queue for all.
 #[derive(Debug)]
 pub(crate) struct Injector<T: Linked> {
-    queue: Mutex<Chain<T>>,
+    queue: Mutex<std::collections::VecDeque<&'static T>>,
     length: AtomicUsize,
 }
 
@@ -26,22 +26,22 @@ unsafe impl<T: Linked + Sync> Send for Chain<T> {}
 impl<T: Linked> Injector<T> {
     pub(crate) fn new() -> Self {
         Injector {
-            queue: Mutex::new(Chain(RunQueue::default())),
+            queue: Mutex::new(Default::default()),
             length: AtomicUsize::new(0),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Chain<T>> {
+    fn lock(&self) -> MutexGuard<'_, std::collections::VecDeque<&'static T>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     // ANCHOR: push
     /// Queues some tasks.
     pub(crate) fn push(&self, tasks: impl IntoIterator<Item = &'static T>) {
-        let queue = self.lock();
+        let mut queue = self.lock();
         let mut count = 0;
         for task in tasks {
-            queue.0.push(task);
+            queue.push_back(task);
             count += 1;
         }
         // Under the lock, as every change. Release: pairs with the Acquire in `is_empty`.
@@ -56,11 +56,11 @@ impl<T: Linked> Injector<T> {
         if self.is_empty() {
             return None;
         }
-        let queue = self.lock();
-        let first = queue.0.pop()?;
+        let mut queue = self.lock();
+        let first = queue.pop_front()?;
         let mut count = 1;
         while count <= more {
-            let Some(task) = queue.0.pop() else { break };
+            let Some(task) = queue.pop_front() else { break };
             put(task);
             count += 1;
         }
