@@ -284,7 +284,7 @@ impl Policy for WorkStealing {
 impl WorkStealing {
     /// How many tasks wait in queues, roughly.
     pub(crate) fn waiting(&self) -> usize {
-        let rings: u32 = self.rings.iter().map(LocalQueue::len).sum();
+        let rings: u32 = self.rings.iter().map(|ring| ring.len()).sum();
         self.injector.len() + rings as usize
     }
 
