@@ -27,6 +27,7 @@ fn thread_number() -> i32 {
     unsafe { libc::gettid() }
 }
 
+// ANCHOR: thread_here
 /// What this thread has written down as its number, at the first call. Not inlined: a function that asks twice, with
 /// a park between, could be given the first thread's answer again.
 #[inline(never)]
@@ -36,6 +37,7 @@ fn thread_here() -> i32 {
     }
     HERE.get()
 }
+// ANCHOR_END: thread_here
 
 fn name_of(task: Unparker) -> String {
     format!("{task:?}")
@@ -106,6 +108,7 @@ impl Me {
         }
     }
 
+    // ANCHOR: looks_around
     fn looks_around(&mut self) {
         let (here, truth) = (thread_here(), thread_number());
         assert_eq!(here, truth, "a thread-local of another thread was read");
@@ -120,6 +123,7 @@ impl Me {
             self.moved.fetch_add(1, Relaxed);
         }
     }
+    // ANCHOR_END: looks_around
 }
 
 /// Does something when it is dropped.
@@ -202,6 +206,7 @@ pub fn our_lock_across_a_switch<R: Runtime>(rt: &R, tasks: u64, rounds: u64) {
     assert_eq!(count, tasks * rounds, "two had the lock at once");
 }
 
+// ANCHOR: their_lock
 /// The same with std's lock, and it hangs: a task holds it and parks, and as many others as there are workers want it.
 /// Each of them blocks its worker's thread, and nobody is left to run the task that would give it back. Calls `all_wait`
 /// when each worker is about to be blocked. Does not return.
@@ -237,3 +242,4 @@ pub fn their_lock_across_a_park<R: Runtime>(rt: &R, workers: usize, all_wait: fn
         }
     });
 }
+// ANCHOR_END: their_lock

@@ -46,6 +46,7 @@ impl Policy for Elsewhere {
 
     fn local(&self, _index: usize) {}
 
+    // ANCHOR: elsewhere
     fn ready(&self, task: TaskRef, from: Option<&Processor<Self>>, _why: Why) {
         let mut state = self.lock();
         let count = state.queues.len();
@@ -58,6 +59,7 @@ impl Policy for Elsewhere {
     fn try_next(&self, on: &Processor<Self>) -> Option<TaskRef> {
         self.lock().queues[on.index()].pop_front()
     }
+    // ANCHOR_END: elsewhere
 
     fn idle(&self, on: &Processor<Self>, until: Option<Instant>) {
         let mut state = self.lock();
