@@ -14,7 +14,7 @@
 //!
 //! # What cannot be stolen in the meantime
 //!
-//! When `a` is over, what `a` has left above our note is done or dropped first. What lies below it was pushed before it, so
+//! When `a` is over, what `a` has left above our note, jobs of a scope around us, is done or dropped first. What lies below it was pushed before it, so
 //! thieves, who take the oldest, take ours last: if ours is stolen, the deque is empty.
 //!
 //! # Panics
@@ -109,10 +109,16 @@ where
     B: FnOnce() -> RB + Send,
     RB: Send,
 {
-    match Lent::take() {
-        Some(deque) => fork(&deque, a, b),
-        None => (a(), b()),
-    }
+    let Some(deque) = Lent::take() else {
+        return (a(), b());
+    };
+    let level = deque.level();
+    let both = panic::catch_unwind(AssertUnwindSafe(|| fork(&deque, a, b)));
+    // What `b` has left for a scope around us. Nested joins leave it to the frame that they are nested in.
+    // SAFETY: the deque is ours.
+    unsafe { deque.empty_down_to(level) };
+    drop(deque);
+    both.unwrap_or_else(|payload| panic::resume_unwind(payload))
 }
 
 // ANCHOR: fork

@@ -7,16 +7,25 @@
 #![allow(dead_code)]
 
 // ANCHOR: files
+#[path = "../../src/chase_lev.rs"]
+mod chase_lev;
 #[path = "../../src/idle.rs"]
 mod idle;
 #[path = "../../src/injector.rs"]
 mod injector;
+#[path = "../../src/latch.rs"]
+mod latch;
 #[path = "../../src/local_queue.rs"]
 mod local_queue;
+#[path = "../../src/registry.rs"]
+mod registry;
 
 #[path = "../../../step01-threads/tests/loom/model.rs"]
 mod model;
 mod sync;
 // ANCHOR_END: files
 
+mod deque_model;
+mod latch_model;
+mod registry_model;
 mod ring_model;
