@@ -25,6 +25,21 @@ fn item(number: usize) -> NonNull<u8> {
     NonNull::new(ptr::without_provenance_mut(number)).expect("numbers begin at one")
 }
 
+fn push(deque: &Deque<u8>, number: usize) {
+    // SAFETY, here and below: in each test one thread is the owner, and items are numbers.
+    unsafe { deque.push(item(number)) };
+}
+
+fn pop(deque: &Deque<u8>) -> Option<usize> {
+    // SAFETY: as above.
+    unsafe { deque.pop() }.map(|item| item.addr().get())
+}
+
+fn pop_above(deque: &Deque<u8>, level: usize) -> Option<usize> {
+    // SAFETY: as above.
+    unsafe { deque.pop_above(level) }.map(|item| item.addr().get())
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Push(u8),
@@ -50,26 +65,25 @@ proptest! {
         let deque = Deque::<u8>::starting_at(usize::MAX - before_the_wrap, 1 << size);
         let mut model = VecDeque::new();
         let mut next = 1;
-        // SAFETY, in all of it: there is one thread, and items are numbers.
         for step in steps {
             match step {
                 Step::Push(count) => for _ in 0..count {
-                    unsafe { deque.push(item(next)) };
+                    push(&deque, next);
                     model.push_back(next);
                     next += 1;
                 },
                 Step::Pop(count) => for _ in 0..count {
-                    let popped = unsafe { deque.pop() }.map(|item| item.addr().get());
+                    let popped = pop(&deque);
                     prop_assert_eq!(popped, model.pop_back());
                 },
                 Step::PopAbove(below) => {
                     let below = usize::from(below).min(model.len());
                     let level = deque.level().wrapping_sub(below);
                     for _ in 0..below {
-                        let popped = unsafe { deque.pop_above(level) }.map(|item| item.addr().get());
+                        let popped = pop_above(&deque, level);
                         prop_assert_eq!(popped, model.pop_back());
                     }
-                    prop_assert_eq!(unsafe { deque.pop_above(level) }, None);
+                    prop_assert_eq!(pop_above(&deque, level), None);
                 }
                 Step::Steal(count) => for _ in 0..count {
                     let stolen = match deque.steal() {
@@ -112,16 +126,11 @@ fn each_item_comes_out_once() {
         let mut next = 1;
         while next <= ITEMS {
             for _ in 0..random.usize(..60).min(ITEMS + 1 - next) {
-                // SAFETY, here and below: this thread is the owner, and items are numbers.
-                unsafe { deque.push(item(next)) };
+                push(&deque, next);
                 next += 1;
             }
             let pops = random.usize(..60);
-            got.extend(
-                (0..pops)
-                    .map_while(|_| unsafe { deque.pop() })
-                    .map(|item| item.addr().get()),
-            );
+            got.extend((0..pops).map_while(|_| pop(&deque)));
         }
         over.store(true, Release);
         note(got);

@@ -149,7 +149,9 @@ fn a_join_in_a_destructor() {
 fn panics_in_the_depth() {
     fn tree(depth: u32, panics: u32) -> u32 {
         if depth == 0 {
-            assert!(panics != 0, "leaf");
+            if panics == 0 {
+                panic::resume_unwind(Box::new("leaf")); // without the hook, which would print all of them
+            }
             return 1;
         }
         let here = 1 << (depth - 1);
