@@ -80,6 +80,28 @@ impl Word {
         before
     }
 
+    /// Adds `count` and returns what was there before, as one step.
+    pub fn add(&self, count: u32) -> u32 {
+        point(format_args!("adds {count} to `{}`", self.name));
+        let mut state = self.state();
+        let before = state.value;
+        state.value = before.wrapping_add(count);
+        drop(state);
+        note(format_args!(": it was {before}"));
+        before
+    }
+
+    /// Takes one off, as one step, if it is not zero. True if it was not.
+    pub fn take_one(&self) -> bool {
+        point(format_args!("takes one off `{}`", self.name));
+        let mut state = self.state();
+        let before = state.value;
+        state.value = before.saturating_sub(1);
+        drop(state);
+        note(format_args!(": it was {before}"));
+        before > 0
+    }
+
     /// Writes `to` if `from` is there, as one step. Returns what was there, in `Ok` if it was `from`.
     ///
     /// # Errors
@@ -134,5 +156,68 @@ impl Word {
         let sleeper = state.sleepers.remove(0);
         drop(state);
         sleeper.unpark();
+    }
+}
+
+/// A place to sleep until called. A call is kept until somebody takes it, so one that comes before the sleeper is not lost.
+#[derive(Debug, Default)]
+pub struct Bed {
+    state: std::sync::Mutex<BedState>,
+}
+
+#[derive(Debug, Default)]
+struct BedState {
+    /// Calls that nobody has taken.
+    calls: usize,
+    /// All calls there ever were.
+    total: usize,
+    sleepers: Vec<step01::Unparker>,
+}
+
+impl Bed {
+    /// Nobody sleeps, and nobody was called.
+    pub fn new() -> Self {
+        Bed::default()
+    }
+
+    /// Held for a few instructions and never across a point.
+    fn state(&self) -> std::sync::MutexGuard<'_, BedState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a call, and sleeps until there is one.
+    pub fn sleep(&self) {
+        point("goes to sleep until it is called");
+        let me = park::current();
+        loop {
+            {
+                let mut state = self.state();
+                state.sleepers.retain(|sleeper| sleeper.data() != me.data());
+                if state.calls > 0 {
+                    state.calls -= 1;
+                    return;
+                }
+                state.sleepers.push(me);
+            }
+            park::park();
+        }
+    }
+
+    /// Calls one who sleeps, or the next one who is about to.
+    pub fn call(&self) {
+        point("calls a sleeper");
+        let mut state = self.state();
+        state.calls += 1;
+        state.total += 1;
+        let sleeper = (!state.sleepers.is_empty()).then(|| state.sleepers.remove(0));
+        drop(state);
+        if let Some(sleeper) = sleeper {
+            sleeper.unpark();
+        }
+    }
+
+    /// How many calls there were so far. For tests.
+    pub fn calls(&self) -> usize {
+        self.state().total
     }
 }
