@@ -37,7 +37,7 @@ impl Claimable for Task {
 /// Ends all tasks that are left. The calling thread is the only worker, and nobody uses the other processors.
 pub(crate) fn close<P: Policy>(worker: &Worker<'_, P>, processors: &[Processor<P>]) {
     let scheduler = worker.scheduler;
-    scheduler.set_closing();
+    scheduler.set_closing(true);
     let _on_this_thread = enter::<P>(&worker.context);
     let living = task::living(scheduler.home);
     let newcomers = claim_all(&living, || {
@@ -65,5 +65,6 @@ pub(crate) fn close<P: Policy>(worker: &Worker<'_, P>, processors: &[Processor<P
         worker.context.task.set(None);
         scheduler.forget(worker.processor, task);
     }
+    scheduler.set_closing(false); // what is spawned from now on waits for the next run
 }
 // ANCHOR_END: close

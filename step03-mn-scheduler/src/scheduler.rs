@@ -56,7 +56,7 @@ pub(crate) struct Scheduler<P: Policy> {
     index_bits: u32,
     /// The workers are to leave their loops.
     stopping: AtomicBool,
-    /// The first task has returned, and no further one may begin.
+    /// The first task has returned, the others are being ended, and no further one may begin.
     closing: AtomicBool,
     /// One block for each processor, and one for all other threads.
     counters: Vec<Arc<Counters>>,
@@ -320,9 +320,10 @@ impl<P: Policy> Scheduler<P> {
         self.policy.open();
     }
 
-    pub(crate) fn set_closing(&self) {
+    /// No task may be spawned from now on, or again.
+    pub(crate) fn set_closing(&self, closing: bool) {
         // Release: pairs with the Acquire in `start`.
-        self.closing.store(true, Release);
+        self.closing.store(closing, Release);
     }
 
     /// A worker is about to sleep: true if no other is awake, and when it must get up by itself.

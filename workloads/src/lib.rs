@@ -8,6 +8,7 @@
 //! - [`programs`]: a web server, a data pipeline, concurrent calls
 //! - [`examples`]: the programs as something to watch; each stage's `examples/` call it
 //! - [`soak`]: everything at once, for a long time
+//! - [`endings`]: how a run ends that leaves tasks behind
 //! - [`hazards`]: what can go wrong when tasks move between threads
 //! - [`repetition`]: what a process that runs one workload once has to do, whatever it measures
 //! - [`costs`]: what a repetition costs the machine, whatever it measures
@@ -17,6 +18,7 @@
 pub mod catalog;
 pub mod conformance;
 pub mod costs;
+pub mod endings;
 pub mod examples;
 pub mod hazards;
 mod machine;
