@@ -316,7 +316,6 @@ impl<P: Policy> Scheduler<P> {
     /// A run begins.
     pub(crate) fn open(&self) {
         self.stopping.store(false, Release);
-        self.closing.store(false, Release);
         self.policy.open();
     }
 
