@@ -311,6 +311,7 @@ impl<P: Policy> Runtime for Scheduled<P> {
         }
     }
 
+    // ANCHOR: blocking
     /// Calls `f`, on this worker, which runs nothing else until it returns. The others go on.
     fn blocking<T, F>(&self, f: F) -> T
     where
@@ -318,6 +319,7 @@ impl<P: Policy> Runtime for Scheduled<P> {
     {
         f()
     }
+    // ANCHOR_END: blocking
 
     fn net(&self) -> &PollingNet {
         &NET
