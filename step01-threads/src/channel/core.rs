@@ -104,6 +104,15 @@ pub(crate) enum End {
 
 // ANCHOR: attempts
 impl<T> State<T> {
+    // Not `extend`, which does the same and is a call with a loop in it: it took a sixth of the time of a channel whose
+    // tasks never wait.
+    #[inline]
+    fn keep(&mut self, value: Option<T>) {
+        if let Some(value) = value {
+            self.buffer.push_back(value);
+        }
+    }
+
     /// Sends the slot's value if that needs no waiting.
     ///
     /// # Safety
@@ -124,7 +133,7 @@ impl<T> State<T> {
             return Attempt::Done(Some(receiver.finish(Outcome::Done)));
         }
         if self.capacity.is_none_or(|room| self.buffer.len() < room) {
-            self.buffer.extend(value());
+            self.keep(value());
             return Attempt::Done(None);
         }
         Attempt::WouldBlock
@@ -151,7 +160,7 @@ impl<T> State<T> {
             let value = theirs.with_mut(|slot| unsafe { (*slot).take() });
             if was_buffered {
                 // The buffer was full and has room for one now: the sender that waited longest gets it.
-                self.buffer.extend(value);
+                self.keep(value);
             } else {
                 put(value);
             }
