@@ -184,36 +184,9 @@ pub fn wakers_from_outside<R: Runtime>(rt: &R, threads: usize, rounds: usize) ->
             let (rt, stop, answers) = (rt.clone(), &stop, answers.clone());
             scope.spawn(move || {
                 while !stop.load(SeqCst) {
-                    let (ask, asked) = bounded::<u64>(0);
-                    let (reply, replied) = bounded::<u64>(0);
-                    let name = Arc::new(Mutex::new(None));
-                    let named = name.clone();
-                    let task = rt.clone().try_spawn(move || {
-                        *named.lock() = Some(park::current());
-                        for value in asked {
-                            if reply.send(value + 1).is_err() {
-                                break;
-                            }
-                        }
-                    });
-                    let Ok(task) = task else { continue }; // this run is ending
-                    for value in 0..4 {
-                        if ask.send(value).is_err() {
-                            break; // the run has ended
-                        }
-                        if let Some(task) = *name.lock() {
-                            task.unpark(); // for nothing
-                        }
-                        match replied.recv() {
-                            Ok(answer) => assert_eq!(answer, value + 1),
-                            Err(_) => break,
-                        }
+                    if let Some(ended) = talk_to_a_task(&rt) {
+                        answers.send(ended).expect("it is kept");
                     }
-                    drop((ask, replied));
-                    if let Some(task) = *name.lock() {
-                        task.unpark(); // it may be another task by now
-                    }
-                    answers.send(task.join().is_ok()).expect("it is kept");
                 }
             });
         }
@@ -235,4 +208,43 @@ pub fn wakers_from_outside<R: Runtime>(rt: &R, threads: usize, rounds: usize) ->
         });
         cancelled
     })
+}
+
+/// On a thread that is no worker: spawns a task, asks it a few things, unparks it for nothing, and joins it. True if it has
+/// ended by itself, false if its runtime has ended it, none if there was none, since a run was just ending.
+///
+/// # Panics
+///
+/// If an answer is wrong.
+pub fn talk_to_a_task<R: Runtime>(rt: &R) -> Option<bool> {
+    let (ask, asked) = bounded::<u64>(0);
+    let (reply, replied) = bounded::<u64>(0);
+    let name = Arc::new(Mutex::new(None));
+    let named = name.clone();
+    let task = rt.try_spawn(move || {
+        *named.lock() = Some(park::current());
+        for value in asked {
+            if reply.send(value + 1).is_err() {
+                break;
+            }
+        }
+    });
+    let task = task.ok()?;
+    for value in 0..4 {
+        if ask.send(value).is_err() {
+            break; // the run has ended
+        }
+        if let Some(task) = *name.lock() {
+            task.unpark(); // for nothing
+        }
+        match replied.recv() {
+            Ok(answer) => assert_eq!(answer, value + 1),
+            Err(_) => break,
+        }
+    }
+    drop((ask, replied));
+    if let Some(task) = *name.lock() {
+        task.unpark(); // it may be another task by now
+    }
+    Some(task.join().is_ok())
 }

@@ -13,6 +13,7 @@
 //! - [`repetition`]: what a process that runs one workload once has to do, whatever it measures
 //! - [`costs`]: what a repetition costs the machine, whatever it measures
 //! - [`side`]: what must run beside the measured program and not in it: load clients and slow services
+//! - [`long_run`]: the same for stages with several workers, watched for leaks
 //! - [`testing`]: the watchdog, and one test for each workload
 
 pub mod catalog;
@@ -21,6 +22,7 @@ pub mod costs;
 pub mod endings;
 pub mod examples;
 pub mod hazards;
+pub mod long_run;
 mod machine;
 mod measured;
 pub mod programs;
