@@ -62,6 +62,52 @@ fn each_yield_is_a_move() {
     }
 }
 
+thread_local! {
+    static ID: Cell<i32> = const { Cell::new(0) };
+}
+
+/// Writes down the number of the thread. Not inlined, so that it is about the thread that it is called on.
+#[inline(never)]
+fn mark() -> i32 {
+    // SAFETY: it asks the kernel, and touches no memory.
+    let truth = unsafe { libc::gettid() };
+    ID.set(truth);
+    truth
+}
+
+/// How often the second of two looks at a thread-local gives the first thread's answer.
+#[inline(never)]
+fn lies(rt: &Scheduled<Elsewhere>, turns: u32) -> u32 {
+    let mut lies = 0;
+    for _ in 0..turns {
+        mark();
+        let before = ID.get();
+        rt.yield_now();
+        let after = ID.get();
+        let truth = mark();
+        assert_ne!(before, truth, "each yield is a move");
+        lies += u32::from(after == before);
+    }
+    lies
+}
+
+/// The hazard itself: code that a task must not contain, and what it reads. Where nothing is optimised it is right; where
+/// it is, the compiler has computed the thread-local's address once, on the first thread, and uses it after the yield.
+///
+/// If this fails in release mode, compilers have learned something, and the book has to be changed.
+#[test]
+fn a_thread_local_lies_to_a_task_that_moves_if_the_compiler_may_keep_its_address() {
+    let _watchdog = Watchdog::new("a thread-local that lies");
+    let rt = forced(2);
+    let lies = rt.run(|| lies(&rt, 1_000));
+    println!("{lies} of 1000 looks gave the first thread's answer");
+    if cfg!(debug_assertions) {
+        assert_eq!(lies, 0);
+    } else if cfg!(target_arch = "x86_64") {
+        assert_eq!(lies, 1_000);
+    }
+}
+
 /// A task's own values move with it, those that are not `Send` too: they lie on its stack.
 #[test]
 fn what_lies_on_a_stack_moves_with_it() {
