@@ -26,7 +26,7 @@ fn item(number: usize) -> NonNull<u8> {
 }
 
 fn push(deque: &Deque<u8>, number: usize) {
-    // SAFETY, here and below: in each test one thread is the owner, and items are numbers.
+    // SAFETY: here and below, in each test one thread is the owner, and items are numbers.
     unsafe { deque.push(item(number)) };
 }
 
