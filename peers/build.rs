@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// The crates that are peers.
-const CRATES: &[&str] = &["corosensei"];
+const CRATES: &[&str] = &["corosensei", "rayon"];
 
 fn main() {
     let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.lock");

@@ -6,7 +6,7 @@
 
 use workloads::catalog::{Outcome, Params};
 
-use crate::systems::corosensei;
+use crate::systems::{corosensei, rayon};
 
 /// One repetition of a workload: the numbers, or what went wrong in words.
 pub(crate) type Run = fn(&Params) -> Result<Outcome, String>;
@@ -45,14 +45,28 @@ pub(crate) fn find(name: &str) -> Option<&'static Peer> {
     ALL.iter().find(|peer| peer.name == name)
 }
 
-static ALL: &[Peer] = &[Peer {
-    name: "corosensei",
-    title: "a crate of coroutines",
-    summary: "Stackful coroutines as a library, with no scheduler around them.",
-    management: "nobody: it has no scheduler",
-    version: env!("PEER_COROSENSEI"),
-    workloads: &[("raw_switch", corosensei::raw_switch)],
-}];
+static ALL: &[Peer] = &[
+    Peer {
+        name: "corosensei",
+        title: "a crate of coroutines",
+        summary: "Stackful coroutines as a library, with no scheduler around them.",
+        management: "nobody: it has no scheduler",
+        version: env!("PEER_COROSENSEI"),
+        workloads: &[("raw_switch", corosensei::raw_switch)],
+    },
+    Peer {
+        name: "rayon",
+        title: "a crate of fork and join",
+        summary: "Computations that split themselves, on a pool of threads that steal from each other.",
+        management: "a pool, a deque per thread",
+        version: env!("PEER_RAYON"),
+        workloads: &[
+            ("join_fib", rayon::join_fib),
+            ("join_all", rayon::join_all),
+            ("join_sum", rayon::join_sum),
+        ],
+    },
+];
 
 #[cfg(test)]
 mod tests {

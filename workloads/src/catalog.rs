@@ -322,6 +322,48 @@ pub fn raw_switch(params: &Params, resume: impl FnMut(u64) -> u64) -> Result<Out
     measured::raw_switch::measure(params, resume)
 }
 
+/// Fork and join without tasks, for whoever has it: see [`fork_join`].
+pub trait ForkJoin: Sync {
+    /// Calls `f` where forks are made: on a task of the runtime, on a thread of the pool.
+    fn enter<T: Send>(&self, f: impl FnOnce() -> T + Send) -> T;
+
+    /// Calls both, perhaps at the same time.
+    fn join<RA: Send, RB: Send>(
+        &self,
+        a: impl FnOnce() -> RA + Send,
+        b: impl FnOnce() -> RB + Send,
+    ) -> (RA, RB);
+
+    /// Maps all elements and reduces the results, in pieces of about `grain` elements.
+    fn map_reduce<T: Sync, R: Send>(
+        &self,
+        slice: &[T],
+        grain: usize,
+        map: impl Fn(&T) -> R + Send + Sync,
+        reduce: impl Fn(R, R) -> R + Send + Sync,
+    ) -> Option<R>;
+}
+
+/// Whether a workload is measured by [`fork_join`], where there is something to measure.
+pub fn is_fork_join(name: &str) -> bool {
+    ["join_fib", "join_all", "join_sum"].contains(&name)
+}
+
+/// Measures one of the workloads [that are about joins](is_fork_join). For whoever has one, a stage or a peer; [`run`]
+/// skips them, since a runtime has no such function. `make` is called on a thread that is held on as many cores as there
+/// are workers, and so are the threads that it starts. To be called from a plain OS thread.
+///
+/// # Errors
+///
+/// A message for the user: a result was wrong, `make` failed, or the thread could not be held on its cores.
+pub fn fork_join<F: ForkJoin>(
+    name: &str,
+    params: &Params,
+    make: impl FnOnce() -> Result<F, String>,
+) -> Result<Outcome, String> {
+    measured::fork_join::measure(name, params, make)
+}
+
 /// The list: where an entry is, and the function that runs it.
 macro_rules! catalog {
     ($($module:ident :: $info:ident => $run:ident,)*) => {
@@ -361,6 +403,9 @@ catalog! {
     blocking::UNDECLARED => undeclared,
     hogs::INFO => run,
     raw_switch::INFO => run,
+    fork_join::FIB => run,
+    fork_join::ALL => run,
+    fork_join::SUM => run,
     scale_tasks::INFO => run,
     scale_echo::INFO => run,
     scale_workers::INFO => run,

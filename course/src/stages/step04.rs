@@ -1,6 +1,9 @@
 //! Step 4 as a column: a queue for each processor, and stealing. Everything else is step 3's.
 
-use workloads::catalog::{Outcome, Params};
+use ::step03::Builder;
+use ::step04::Stealing;
+use step01::Runtime;
+use workloads::catalog::{self, ForkJoin, Outcome, Params};
 
 use super::step03::measure;
 use super::{Stage, StageConfig};
@@ -73,6 +76,11 @@ pub(super) const STAGE: Stage = Stage {
              every further worker adds its turns to the others'",
         ),
         (
+            "join_all",
+            "a fork is a push and a pop in a deque that only its own task writes, and the second half runs on the same \
+             stack as the first, unless another worker has taken it in the meantime",
+        ),
+        (
             "skynet",
             "most of a million short tasks are run by the worker that spawned them, and thieves take whole branches of \
              the tree",
@@ -87,5 +95,40 @@ pub(super) const STAGE: Stage = Stage {
 };
 
 fn run(workload: &str, params: &Params, config: &StageConfig) -> Result<Outcome, String> {
+    if catalog::is_fork_join(workload) {
+        let settings = Builder::default().workers(config.workers);
+        return catalog::fork_join(workload, params, || {
+            let rt = ::step04::build(&settings).map_err(|error| error.to_string())?;
+            Ok(Forks(rt))
+        });
+    }
     measure(workload, params, config, ::step04::build)
+}
+
+/// Joins by the tasks of this stage.
+struct Forks(Stealing);
+
+impl ForkJoin for Forks {
+    fn enter<T: Send>(&self, f: impl FnOnce() -> T + Send) -> T {
+        self.0.run(f)
+    }
+
+    #[inline(always)]
+    fn join<RA: Send, RB: Send>(
+        &self,
+        a: impl FnOnce() -> RA + Send,
+        b: impl FnOnce() -> RB + Send,
+    ) -> (RA, RB) {
+        ::step04::join(a, b)
+    }
+
+    fn map_reduce<T: Sync, R: Send>(
+        &self,
+        slice: &[T],
+        grain: usize,
+        map: impl Fn(&T) -> R + Send + Sync,
+        reduce: impl Fn(R, R) -> R + Send + Sync,
+    ) -> Option<R> {
+        ::step04::par_map_reduce(slice, grain, map, reduce)
+    }
 }

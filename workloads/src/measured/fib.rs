@@ -156,7 +156,7 @@ fn by_tasks<R: Runtime>(rt: &R, n: u32, below: u32, refusal: Refusal) -> Option<
 }
 
 /// The slow way.
-fn sequential(n: u32) -> u64 {
+pub(crate) fn sequential(n: u32) -> u64 {
     if n < 2 {
         return u64::from(n);
     }
@@ -165,12 +165,12 @@ fn sequential(n: u32) -> u64 {
 }
 
 /// The quick way, to check against.
-fn iteratively(n: u32) -> u64 {
+pub(crate) fn iteratively(n: u32) -> u64 {
     (0..n).fold((0, 1), |(a, b), _| (b, a + b)).0
 }
 
 /// How many forks there are.
-fn forks(n: u32, below: u32) -> u64 {
+pub(crate) fn forks(n: u32, below: u32) -> u64 {
     if n < below {
         0
     } else {

@@ -16,6 +16,7 @@ pub(crate) mod echo;
 pub(crate) mod fan_in;
 pub(crate) mod fan_out;
 pub(crate) mod fib;
+pub(crate) mod fork_join;
 mod heartbeat;
 pub(crate) mod hogs;
 pub(crate) mod memory;
