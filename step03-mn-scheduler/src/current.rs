@@ -24,6 +24,7 @@
 //! but each stack would have to know its thread, which is one more thing to write at every switch.
 
 use std::cell::Cell;
+use std::io::Write as _;
 use std::ptr;
 
 use crate::above::Above;
@@ -95,6 +96,7 @@ pub(crate) fn stop(task: TaskRef, stop: Stop) {
 /// Ends the process with a sentence, where nobody is left to whom an error could be returned.
 #[cold]
 pub(crate) fn die(message: &str) -> ! {
-    eprintln!("\nfatal error: {message}");
+    // Not by `eprintln!`, which a test harness keeps until the test has ended. If even this fails, nobody can be told.
+    let _ = writeln!(std::io::stderr(), "\nfatal error: {message}");
     std::process::abort()
 }
