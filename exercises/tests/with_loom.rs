@@ -41,7 +41,10 @@ pub(crate) fn explore(
 
 /// Runs `events` in every order with at most so many preemptions; if it fails in one of them, says `says` and what loom
 /// reports. `at_least` so many orders there must be, or the model is not about what it says.
-#[allow(dead_code, reason = "one of the exercises looks at the failures itself")]
+#[allow(
+    dead_code,
+    reason = "one of the exercises looks at the failures itself"
+)]
 pub(crate) fn in_every_order(
     preemptions: usize,
     at_least: usize,

@@ -73,9 +73,7 @@ fn the_schedule_leaves_a_task_beside_a_sleeper() {
 
 #[test]
 fn every_task_is_found_by_one_worker() {
-    Explore::default()
-        .preemptions(3)
-        .run(|rt| mended(rt, 1, 1));
+    Explore::default().preemptions(3).run(|rt| mended(rt, 1, 1));
 }
 
 #[test]
@@ -85,9 +83,7 @@ fn every_task_is_found_by_a_worker_that_comes_again() {
 
 #[test]
 fn every_task_is_found_by_two_workers() {
-    Explore::default()
-        .preemptions(1)
-        .run(|rt| mended(rt, 2, 1));
+    Explore::default().preemptions(1).run(|rt| mended(rt, 2, 1));
 }
 
 #[test]

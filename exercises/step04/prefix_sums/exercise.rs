@@ -15,10 +15,7 @@ where
     T: Copy + Send + Sync,
     F: Fn(T, T) -> T + Sync,
 {
-    assert!(
-        grain > 0,
-        "grain is 0: a piece has at least one element"
-    );
+    assert!(grain > 0, "grain is 0: a piece has at least one element");
     let _ = (values, add);
     todo!("tell the sums upwards, and what comes before downwards")
 }

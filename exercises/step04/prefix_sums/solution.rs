@@ -16,10 +16,7 @@ where
     T: Copy + Send + Sync,
     F: Fn(T, T) -> T + Sync,
 {
-    assert!(
-        grain > 0,
-        "grain is 0: a piece has at least one element"
-    );
+    assert!(grain > 0, "grain is 0: a piece has at least one element");
     // ANCHOR: cut_prefix | let _ = (values, add);
     // ANCHOR: cut_prefix | todo!("tell the sums upwards, and what comes before downwards")
     if let Some(sums) = up(values, grain, add) {

@@ -1,9 +1,6 @@
 //! Judges prefix sums: what comes out, and how many additions stand one after the other, by a `join` that counts them.
 
-#![allow(
-    clippy::duplicate_mod,
-    reason = "one file in two worlds is the point"
-)]
+#![allow(clippy::duplicate_mod, reason = "one file in two worlds is the point")]
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -175,7 +172,11 @@ fn it_works_with_two_workers_and_survives_a_panic() {
         );
     }
     let mut sums: Vec<u64> = (0..5_000).collect();
-    let add = |a: u64, b: u64| a.checked_add(b).filter(|sum| *sum < 4_000_000).expect("too large");
+    let add = |a: u64, b: u64| {
+        a.checked_add(b)
+            .filter(|sum| *sum < 4_000_000)
+            .expect("too large")
+    };
     let run = AssertUnwindSafe(|| rt.run(|| real::exercise::prefix_sums(&mut sums, 50, &add)));
     assert!(catch_unwind(run).is_err(), "a panic of `add` was lost");
 }

@@ -1,9 +1,6 @@
 //! Judges a steal: against a model that is a `VecDeque`, in random scripts, and in every order of what races.
 
-#![allow(
-    clippy::duplicate_mod,
-    reason = "one file in two worlds is the point"
-)]
+#![allow(clippy::duplicate_mod, reason = "one file in two worlds is the point")]
 
 use std::collections::VecDeque;
 use std::sync::Arc;
