@@ -19,4 +19,3 @@ where
     let _ = (values, add);
     todo!("tell the sums upwards, and what comes before downwards")
 }
-

@@ -24,8 +24,8 @@ where
     }
     // ANCHOR_END: cut_prefix
 }
-
 // ANCHOR: cut_helpers
+
 /// The sum of a piece, and those of its halves if it was divided.
 struct Sums<T> {
     sum: T,
