@@ -168,9 +168,9 @@ pub struct Bed {
 #[derive(Debug, Default)]
 struct BedState {
     /// Calls that nobody has taken.
-    calls: usize,
+    pending: usize,
     /// All calls there ever were.
-    total: usize,
+    calls: usize,
     sleepers: Vec<step01::Unparker>,
 }
 
@@ -193,8 +193,8 @@ impl Bed {
             {
                 let mut state = self.state();
                 state.sleepers.retain(|sleeper| sleeper.data() != me.data());
-                if state.calls > 0 {
-                    state.calls -= 1;
+                if state.pending > 0 {
+                    state.pending -= 1;
                     return;
                 }
                 state.sleepers.push(me);
@@ -207,8 +207,8 @@ impl Bed {
     pub fn call(&self) {
         point("calls a sleeper");
         let mut state = self.state();
+        state.pending += 1;
         state.calls += 1;
-        state.total += 1;
         let sleeper = (!state.sleepers.is_empty()).then(|| state.sleepers.remove(0));
         drop(state);
         if let Some(sleeper) = sleeper {
@@ -218,6 +218,6 @@ impl Bed {
 
     /// How many calls there were so far. For tests.
     pub fn calls(&self) -> usize {
-        self.state().total
+        self.state().calls
     }
 }
