@@ -28,6 +28,7 @@ fn forced(workers: usize) -> Scheduled<Elsewhere> {
     builder.build_with("elsewhere", Elsewhere::new).unwrap()
 }
 
+// ANCHOR: all_at_once
 /// go#45867, seen from outside: as many tasks as there are workers, each of which waits, without yielding, until all the
 /// others run as well. If a worker slept beside a task that is ready, this would not end.
 #[test]
@@ -54,6 +55,7 @@ fn as_many_tasks_run_at_once_as_there_are_workers() {
         }
     }
 }
+// ANCHOR_END: all_at_once
 
 #[test]
 fn a_task_that_blocks_takes_one_worker_and_no_more() {
