@@ -11,6 +11,7 @@ mod drawings;
 pub mod recorded;
 mod rounded;
 mod run;
+mod several;
 mod stackless;
 
 use std::fs;
@@ -20,6 +21,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, bail, ensure};
 use step01::{Runtime as _, Threads};
+use workloads::catalog;
 use workloads::programs::web_server;
 
 use crate::workshop;
@@ -43,7 +45,8 @@ pub(crate) struct Args {
     #[arg(long, requires = "record")]
     quick: bool,
 
-    /// Make the numbers in the book anew from the recordings that are there (for maintainers)
+    /// Make the numbers in the book anew from the recordings that are there, and what changed between two stages from
+    /// their sources (for maintainers)
     #[arg(long, conflicts_with_all = ["no_serve", "record"])]
     regenerate: bool,
 }
@@ -101,17 +104,30 @@ fn serve(pages: &Path, port: u16) -> anyhow::Result<()> {
     }
 }
 
-/// Measures all stages and the peers in a process of its own, and keeps the results.
+/// Measures all stages and the peers, and then the rows that take a million tasks, each run in a process of its own, and
+/// keeps the results.
 fn record(recordings: &Path, quick: bool) -> anyhow::Result<()> {
-    let file = recordings.join(recorded::RUN);
-    let mut args = vec!["compare", "--peers"];
-    args.extend(quick.then_some("--quick"));
+    let how = if quick { "--quick" } else { "--patient" };
+    record_one(recordings, recorded::RUN, &["compare", "--peers", how])?;
+    let fork_join = |name: &&str| several::FORK_JOIN.iter().any(|part| name.contains(part));
+    let names = catalog::all().iter().map(|info| info.name);
+    let how = if quick { "--quick" } else { "--full" };
+    let mut args = vec!["compare", "--peers", how, "--stage"];
+    args.extend(several::FULL_STAGES);
+    args.push("--workload");
+    args.extend(several::FULL_ROWS);
+    args.extend(names.filter(fork_join));
+    record_one(recordings, recorded::FULL, &args)
+}
+
+fn record_one(recordings: &Path, name: &str, args: &[&str]) -> anyhow::Result<()> {
+    let file = recordings.join(name);
     let mut course = Command::new(std::env::current_exe().context("cannot find this program")?);
-    let status = course.args(&args).arg("--json").arg(&file).status();
+    let status = course.args(args).arg("--json").arg(&file).status();
     let status = status.context("cannot start this program")?;
     ensure!(status.success(), "the stages were not measured: see above");
     let text = fs::read_to_string(&file)?;
-    let command = format!("cargo course {} --json {}", args.join(" "), recorded::RUN);
+    let command = format!("cargo course {} --json {name}", args.join(" "));
     fs::write(&file, with_command(&text, &command)?)?;
     Ok(())
 }

@@ -9,6 +9,7 @@
 
 mod book;
 mod compare;
+mod diff;
 mod exercises;
 mod mutants;
 mod report;
@@ -46,6 +47,9 @@ enum Command {
     Compare(compare::Args),
     /// Make the page of a saved run again, without measuring anything
     Report(report::command::Args),
+    /// Say what changed between two stages
+    #[command(long_about = diff::LONG_ABOUT)]
+    Diff(diff::Args),
     /// List the exercises, check one, or ask for a hint
     Exercises(exercises::Args),
     /// Put historical bugs back, one by one, and prove that a test catches each
@@ -65,6 +69,7 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Some(Command::Compare(args)) => compare::run(&args),
         Some(Command::Report(args)) => report::command::run(&args),
+        Some(Command::Diff(args)) => diff::run(&args),
         Some(Command::Exercises(args)) => exercises::run(&args),
         Some(Command::Mutants(args)) => mutants::run(&args),
         Some(Command::Book(args)) => book::run(&args),

@@ -144,6 +144,9 @@ fn a_small_run_prints_a_row_and_writes_what_it_found() {
         "2",
         "--workload",
         "spawn_join",
+        "--stage",
+        "step01",
+        "step02",
         "--json",
         path(&json),
     ];

@@ -391,6 +391,7 @@ catalog! {
     web_server::INFO => run,
     pipeline::INFO => run,
     fan_out::INFO => run,
+    spawn_join::ONE => run,
     skynet::INFO => run,
     fan_in::INFO => run,
     sleepers::INFO => run,

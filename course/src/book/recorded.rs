@@ -1,10 +1,11 @@
 //! From a recorded run to what the pages include: numbers, tables, drawings.
 //!
 //! Nobody types a measured number into the book. `cargo course book --record` measures all stages in one run, the peers
-//! beside them, and keeps what `compare --json` wrote as `book/src/recorded/run.json`. This file turns it into small files
-//! beside it, which are committed too, so that mdbook alone can build the book. A test generates them again and compares.
+//! beside them, and keeps what `compare --json` wrote as `book/src/recorded/run.json`; then, in a second run, the rows that
+//! take a million tasks (`run-full.json`, see `several.rs`). This file turns them into small files beside them, which are
+//! committed too, so that mdbook alone can build the book. A test generates them again and compares.
 //!
-//! One run, because a step is set against the one before, and a ratio of two runs is a ratio of two days.
+//! A step is set against the one before within one run, since a ratio of two runs is a ratio of two days.
 //!
 //! - `STEP-numbers.md`: every number that was measured, and a few that follow from them, each between two anchors, so that
 //!   a sentence can include it
@@ -22,13 +23,18 @@ use workloads::catalog::{self, Group};
 
 use super::rounded::{count, quantity, three_digits, times, two_digits};
 use super::run::{Machine, Measured, Report};
-use super::{charts, drawings};
+use super::{charts, drawings, several};
+use crate::compare::{results, since, story};
+use crate::{diff, workshop};
 
-pub use super::run::RUN;
+pub use super::run::{FULL, RUN};
 pub use super::stackless::RECORDING as STACKLESS;
 
 /// The steps that the book has numbers of, in its order.
-pub const STEPS: &[&str] = &["step01", "step02"];
+pub const STEPS: &[&str] = &["step01", "step02", "step03", "step04"];
+
+/// What is recorded: all else in the folder is made from these.
+pub const RECORDINGS: &[&str] = &[RUN, FULL, STACKLESS];
 
 /// What a parked task takes, in bytes.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +66,10 @@ struct Step<'a> {
 /// If the recording cannot be read, or lacks a number that the book needs.
 pub fn files(folder: &Path) -> anyhow::Result<Vec<(String, String)>> {
     let run = Report::read(&folder.join(RUN))?;
+    let (all, full) = (
+        since::read(&folder.join(RUN))?,
+        since::read(&folder.join(FULL))?,
+    );
     let mut files = Vec::new();
     for (i, name) in STEPS.iter().enumerate() {
         let step = Step { run: &run, name };
@@ -77,7 +87,14 @@ pub fn files(folder: &Path) -> anyhow::Result<Vec<(String, String)>> {
                     name: STEPS[before],
                 };
                 let mut numbers = step.numbers()?;
-                step.add_gains(before, &mut numbers)?;
+                add_gains(&all, before.name, name, &mut numbers)?;
+                several::add_changes(&all, before.name, name, CHANGES, &mut numbers);
+                several::add_workers(&all, Some(before.name), name, "", &mut numbers);
+                let in_full = |name: &str| full.stages.iter().any(|column| column.name == name);
+                if in_full(name) {
+                    let before = Some(before.name).filter(|name| in_full(name));
+                    several::add_full(&full, before, name, &mut numbers);
+                }
                 if *name == COROUTINES {
                     step.add_raw_switch(&mut numbers)?;
                 }
@@ -97,15 +114,16 @@ pub fn files(folder: &Path) -> anyhow::Result<Vec<(String, String)>> {
         add("times.svg", drawings::times(&step.times()?));
     }
     files.extend(super::stackless::files(folder)?);
-    files.extend(charts::files(&folder.join(RUN))?);
+    files.extend(charts::files(&all, &full));
+    files.extend(diff::files(&workshop::root())?);
     Ok(files)
 }
 
 /// A file of numbers that is being written: each between anchors of its name.
-struct Numbers(String);
+pub(super) struct Numbers(pub(super) String);
 
 impl Numbers {
-    fn add(&mut self, name: &str, text: &str) {
+    pub(super) fn add(&mut self, name: &str, text: &str) {
         // Writing to a String cannot fail.
         let _ = write!(
             self.0,
@@ -292,30 +310,6 @@ impl<'a> Step<'a> {
         Ok(())
     }
 
-    /// What this step has gained on the one before, and what it has lost.
-    fn add_gains(&self, before: Step<'_>, out: &mut Numbers) -> anyhow::Result<()> {
-        let over = |workload, metric| -> anyhow::Result<f64> {
-            Ok(before.value(workload, metric)? / self.value(workload, metric)?)
-        };
-        let trip = "ns_per_round_trip";
-        out.add(
-            "spawn_join_gain",
-            &times(over("spawn_join", "ns_per_task")?),
-        );
-        out.add("switch_gain", &times(over("switch", "ns_per_switch")?));
-        out.add("ping_pong_gain", &times(over("ping_pong", trip)?));
-        out.add("ping_pong_2_gain", &times(over("ping_pong_2", trip)?));
-        let (old, new) = (before.weight()?, self.weight()?);
-        out.add("memory_gain", &times(old.in_memory() / new.in_memory()));
-        out.add("memory_resident_gain", &times(old.resident / new.resident));
-        out.add("alive_gain", &times(1.0 / over("alive", "tasks")?));
-        out.add(
-            "blocked_loss",
-            &times(1.0 / over("blocked", "heartbeat_p99_ms")?),
-        );
-        Ok(())
-    }
-
     /// The coroutine beside that of the peer.
     fn add_raw_switch(&self, out: &mut Numbers) -> anyhow::Result<()> {
         let (workload, metric) = ("raw_switch", "ns_per_switch");
@@ -416,6 +410,54 @@ impl<'a> Step<'a> {
         Ok(out)
     }
 }
+
+/// What a step has gained on the one before, and what it has lost, as the page says it too: pair by pair.
+fn add_gains(
+    run: &results::Report,
+    before: &str,
+    after: &str,
+    out: &mut Numbers,
+) -> anyhow::Result<()> {
+    let gain = |workload| {
+        let gain = story::gain(run, before, after, workload).map(|(gain, _)| gain);
+        gain.with_context(|| {
+            format!("{RUN} does not let {after} be compared with {before} by {workload}")
+        })
+    };
+    for workload in [
+        "spawn_join",
+        "switch",
+        "ping_pong",
+        "ping_pong_2",
+        "memory",
+        "alive",
+    ] {
+        out.add(&format!("{workload}_gain"), &times(gain(workload)?));
+    }
+    let resident = |stage: &str| {
+        run.headline(stage, "memory")
+            .and_then(|memory| memory.value)
+    };
+    if let (Some(old), Some(new)) = (resident(before), resident(after)) {
+        out.add("memory_resident_gain", &times(old / new));
+    }
+    out.add("blocked_loss", &times(1.0 / gain("blocked")?));
+    Ok(())
+}
+
+/// The rows of which the book says in words what became of them.
+const CHANGES: &[&str] = &[
+    "spawn_join",
+    "memory",
+    "switch",
+    "ping_pong",
+    "ping_pong_2",
+    "alive",
+    "blocked",
+    "web_server",
+    "pipeline",
+    "fan_out",
+];
 
 /// The step whose coroutine is measured by itself.
 const COROUTINES: &str = "step02";

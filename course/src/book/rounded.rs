@@ -24,6 +24,9 @@ pub(super) fn quantity(value: f64, unit: &str) -> String {
         "bytes" => scaled(BYTES, value),
         "times" => format!("{} times", digits(two_digits(value))),
         "tasks" => format!("{} tasks", count(value)),
+        per_second if per_second.ends_with("/s") && value >= 1e6 => {
+            format!("{} million {per_second}", digits(two_digits(value / 1e6)))
+        }
         _ => format!("{} {unit}", digits(two_digits(value))),
     }
 }
@@ -82,6 +85,7 @@ mod tests {
         let cases = [
             (1.62, "ns", "1.6 ns"),
             (999.7, "ns", "1 µs"),
+            (89_700_000.0, "turns/s", "90 million turns/s"),
             (59_123.0, "ns", "59 µs"),
             (41_700.0, "ns", "42 µs"),
             (2.04, "ms", "2 ms"),

@@ -12,6 +12,9 @@ use serde::Deserialize;
 /// Its file in the folder `book/src/recorded`.
 pub const RUN: &str = "run.json";
 
+/// That of the second one, at full size.
+pub const FULL: &str = "run-full.json";
+
 /// What is read of a report of `compare --json`.
 #[derive(Debug, Deserialize)]
 pub(super) struct Report {

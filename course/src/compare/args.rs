@@ -73,6 +73,10 @@ pub(crate) struct Args {
     #[arg(long, help_heading = MEASURE)]
     pub(crate) full: bool,
 
+    /// Take every repetition, however long it takes (otherwise none is begun after 100 seconds of measuring)
+    #[arg(long, conflicts_with_all = ["reps", "full"], help_heading = MEASURE)]
+    pub(crate) patient: bool,
+
     /// Measure peers beside the stages: the same workloads in what others have made
     ///
     /// They are a package of their own, which is built for this. So the first time takes longer, and needs the package

@@ -9,6 +9,7 @@
 
 mod appendix;
 pub(crate) mod args;
+mod beside;
 mod cell;
 mod child;
 pub(crate) mod extras;
@@ -92,7 +93,7 @@ fn planned(args: &Args) -> Plan {
         _ => Scale::Default,
     };
     let budget = match scale {
-        _ if args.reps.is_some() => None,
+        _ if args.reps.is_some() || args.patient => None,
         Scale::Quick => Some(QUICK_BUDGET),
         Scale::Full => None,
         _ => Some(BUDGET),

@@ -4,7 +4,7 @@
 //! happened to both, and their ratio is steadier than either of them. The ratio of the medians would throw that away:
 //! it may compare a repetition of a calm minute with one of a busy minute.
 
-use super::results::{Measurement, Report, Status};
+use super::results::{Direction, Measurement, Report, Status};
 use super::screen::Screen;
 use super::stats::Summary;
 use super::units;
@@ -74,6 +74,17 @@ impl Ratio {
             false => format!("pair by pair {low}–{high}"),
         })
     }
+}
+
+/// How many times better a figure is than another, pair by pair: three means a third of the time, or three times the rate.
+/// Below one it is worse. Everything that says what became better or worse takes it from here.
+pub(crate) fn gain(after: &Measurement, before: &Measurement) -> Option<(f64, Ratio)> {
+    let ratio = Ratio::of(after, before)?;
+    let factor = match after.better {
+        Direction::Lower => 1.0 / ratio.of.median,
+        Direction::Higher => ratio.of.median,
+    };
+    Some((factor, ratio))
 }
 
 /// What the terminal says about a chosen stage to compare with: a line for each headline that both have.
@@ -155,6 +166,18 @@ mod tests {
         assert_eq!(ratio.range().as_deref(), Some("pair by pair 1.1–1.2"));
         let ratio = Ratio::of(&figure(&[1.0, 1.0]), &figure(&[1e3, 2e3])).unwrap();
         assert_eq!(ratio.words(), "1,300 times less");
+    }
+
+    #[test]
+    fn a_gain_is_above_one_for_what_became_better() {
+        let factor = |after: &Measurement, before: &Measurement| gain(after, before).unwrap().0;
+        let (slow, fast) = (figure(&[8.0, 80.0]), figure(&[2.0, 20.0]));
+        assert_eq!((factor(&fast, &slow), factor(&slow, &fast)), (4.0, 0.25));
+        let rate = |samples: &[f64]| Measurement {
+            better: Direction::Higher,
+            ..figure(samples)
+        };
+        assert_eq!(factor(&rate(&[8.0]), &rate(&[2.0])), 4.0);
     }
 
     #[test]

@@ -178,6 +178,21 @@ impl Report {
         self.results.iter().find(found)
     }
 
+    /// The same for a workload that is measured along an axis: at this place.
+    pub(crate) fn headline_at(
+        &self,
+        stage: &str,
+        workload: &str,
+        at: Option<f64>,
+    ) -> Option<&Measurement> {
+        let found = |result: &&Measurement| {
+            result.stage == stage && result.workload == workload && result.headline
+        };
+        let mut figures = self.results.iter().filter(found);
+        // What failed or was skipped has no place, and stands at each.
+        figures.find(|result| result.at == at || result.value.is_none())
+    }
+
     /// One metric of a workload on a stage.
     pub(crate) fn metric(&self, stage: &str, workload: &str, metric: &str) -> Option<&Measurement> {
         let found = |result: &&Measurement| {

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use super::machine::Machine;
 use super::plan::Plan;
-use super::results::{Column, Direction, Kind, Measurement, Report};
+use super::ratios::{self, Ratio};
+use super::results::{Column, Kind, Measurement, Report};
 use super::screen::Screen;
 use super::units;
 use crate::stages;
@@ -189,7 +190,9 @@ const ARTICLE: &str = "The article is the one this book starts from: programmerc
 
 type Finding = fn(&Report) -> Option<String>;
 
-const FINDINGS: &[Finding] = &[creation, memory, alive, waiting, blocked, progress];
+const FINDINGS: &[Finding] = &[
+    creation, memory, alive, waiting, blocked, contention, progress,
+];
 
 /// What starting a thread costs, in function calls and system calls.
 fn creation(report: &Report) -> Option<String> {
@@ -325,16 +328,13 @@ fn progress(report: &Report) -> Option<String> {
 fn change(report: &Report, before: &Column, after: &Column) -> Option<String> {
     let (mut better, mut worse) = (Vec::new(), Vec::new());
     for (workload, what) in COMPARED {
-        let old = compared(report, before, workload);
-        let new = compared(report, after, workload);
-        let (Some((from, better_is)), Some((to, _))) = (old, new) else {
+        // What the repetitions do not tell apart, or what is not a number, counts as no change.
+        let Some((gain, ratio)) = gain(report, &before.name, &after.name, workload) else {
             continue;
         };
-        let gain = match better_is {
-            Direction::Lower => from / to,
-            Direction::Higher => to / from,
-        };
-        // Written so that what is not a number counts as no change.
+        if !ratio.is_clear() {
+            continue;
+        }
         if gain >= CHANGED {
             better.push(format!("{what} {} times", units::times(gain)));
         } else if gain <= 1.0 / CHANGED {
@@ -361,18 +361,117 @@ fn change(report: &Report, before: &Column, after: &Column) -> Option<String> {
     ))
 }
 
-/// What stands for a workload in that comparison: its headline. For memory it is all that a task takes, its page tables and
-/// the kernel's part with it.
-fn compared(report: &Report, column: &Column, workload: &str) -> Option<(f64, Direction)> {
-    let headline = report.headline(&column.name, workload)?;
+/// How many times better a stage is than another by a workload: its headline, pair by pair. For memory it is all that a task
+/// takes, its page tables and the kernel's part with it.
+pub(crate) fn gain(
+    report: &Report,
+    before: &str,
+    after: &str,
+    workload: &str,
+) -> Option<(f64, Ratio)> {
+    ratios::gain(
+        &compared(report, after, workload)?,
+        &compared(report, before, workload)?,
+    )
+}
+
+fn compared(report: &Report, stage: &str, workload: &str) -> Option<Measurement> {
+    let mut whole = report.headline(stage, workload)?.clone();
     let beside: &[&str] = match workload {
         "memory" => &["page_tables_per_task", "kernel_per_task"],
         _ => &[],
     };
-    let of = |metric: &&str| report.metric(&column.name, workload, metric)?.value;
-    // The kernel's is read off the whole machine, so it can come out below zero: then it says nothing.
-    let beside = beside.iter().filter_map(of).filter(|bytes| *bytes > 0.0);
-    Some((headline.value? + beside.sum::<f64>(), headline.better))
+    for metric in beside {
+        // The kernel's is read off the whole machine, so it can come out below zero: then it says nothing.
+        let part = report.metric(stage, workload, metric);
+        if let Some(part) = part.filter(|part| part.value > Some(0.0)) {
+            let pairs = whole.samples.iter_mut().zip(&part.samples);
+            pairs.for_each(|(all, part)| *all += part);
+        }
+    }
+    Some(whole)
+}
+
+/// Whether the workers are in each other's way: what the turns of all of them say, with one worker and with all.
+fn contention(report: &Report) -> Option<String> {
+    let mut found = Vec::new();
+    for column in own(report) {
+        let (Some((one, all)), Some(ratio)) = (
+            first_and_last(report, &column.name, TURNS),
+            second_worker(report, &column.name, TURNS),
+        ) else {
+            continue;
+        };
+        let turns =
+            |figure: &Measurement| units::quantity(figure.value.unwrap_or_default(), &figure.unit);
+        let verdict = match ratio.is_clear() {
+            true => ratio.words(),
+            false => "hardly any different".to_owned(),
+        };
+        found.push((
+            column,
+            ratio,
+            format!(
+                "{} {} became {} ({verdict})",
+                column.name,
+                turns(one),
+                turns(all)
+            ),
+        ));
+    }
+    let workers = report.settings.workers;
+    if found.is_empty() || workers < 2 {
+        return None;
+    }
+    let says: Vec<&str> = found.iter().map(|(_, _, says)| &**says).collect();
+    let mut text = format!(
+        "What a further worker brings, where tasks do nothing but take turns: from one worker to {workers}, {}.",
+        says.join(", "),
+    );
+    let fewer =
+        |(_, ratio, _): &&(&Column, Ratio, String)| ratio.is_clear() && ratio.of.median < 1.0;
+    for (column, ..) in found.iter().filter(fewer) {
+        if let Some(why) = stages::find(&column.name).and_then(|stage| stage.why(TURNS)) {
+            text.push_str(&format!(
+                " More workers take fewer turns on {}: {why}.",
+                column.name
+            ));
+        }
+    }
+    Some(text)
+}
+
+/// The workload that shows workers in each other's way.
+const TURNS: &str = "scale_turns";
+
+/// The headline of a workload along an axis, at its first and at its last place, if these are two.
+pub(crate) fn first_and_last<'a>(
+    report: &'a Report,
+    stage: &str,
+    workload: &str,
+) -> Option<(&'a Measurement, &'a Measurement)> {
+    let along = |result: &&Measurement| {
+        result.stage == stage
+            && result.workload == workload
+            && result.headline
+            && result.at.is_some()
+            && result.value.is_some()
+    };
+    let mut points: Vec<&Measurement> = report.results.iter().filter(along).collect();
+    points.sort_by(|a, b| {
+        a.at.unwrap_or_default()
+            .total_cmp(&b.at.unwrap_or_default())
+    });
+    match points[..] {
+        [first, .., last] => Some((first, last)),
+        _ => None,
+    }
+}
+
+/// What a workload's headline at the last place is to that at the first, pair by pair: what all workers bring.
+pub(crate) fn second_worker(report: &Report, stage: &str, workload: &str) -> Option<Ratio> {
+    let (one, all) = first_and_last(report, stage, workload)?;
+    Ratio::of(all, one)
 }
 
 /// What is compared from stage to stage: a workload, and what its headline is in a sentence.
@@ -381,7 +480,7 @@ const COMPARED: &[(&str, &str)] = &[
     ("switch", "a switch"),
     ("ping_pong", "a channel round trip on one worker"),
     ("ping_pong_2", "one on all workers"),
-    ("memory", "a parked task's memory"),
+    ("memory", "all that a parked task takes"),
     ("alive", "tasks alive at once"),
     ("blocked", "the delay by blocking calls"),
 ];
@@ -412,10 +511,79 @@ mod tests {
         colour: false,
     };
 
+    /// Puts points along the workers in the place of the one number that a made-up report has.
+    fn with_turns(report: &mut Report, turns: &[(&str, f64, f64)]) {
+        let headline = |result: &&Measurement| result.workload == TURNS && result.headline;
+        let like = report.results.iter().find(headline).unwrap().clone();
+        report.results.retain(|result| result.workload != TURNS);
+        for (stage, one, all) in turns {
+            for (at, value) in [(1.0, *one), (2.0, *all)] {
+                report.results.push(Measurement {
+                    stage: (*stage).to_owned(),
+                    at: Some(at),
+                    value: Some(value),
+                    samples: vec![value, value * 1.02],
+                    ..like.clone()
+                });
+            }
+        }
+    }
+
+    #[test]
+    fn workers_in_each_others_way_are_told_with_their_reason() {
+        let mut run = report(&["step02", "step03", "step04"], |_, _, _| 2.0);
+        assert_eq!(
+            contention(&run),
+            None,
+            "there is one number of workers only"
+        );
+        with_turns(
+            &mut run,
+            &[
+                ("step02", 80e6, 80e6),
+                ("step03", 40e6, 8e6),
+                ("step04", 90e6, 180e6),
+            ],
+        );
+        let text = contention(&run).unwrap();
+        for part in [
+            "from one worker to 2, step02 80.0 M turns/s became 80.0 M turns/s (hardly any different)",
+            "step03 40.0 M turns/s became 8.00 M turns/s (5.0 times less)",
+            "step04 90.0 M turns/s became 180 M turns/s (2.0 times more)",
+            "More workers take fewer turns on step03: all turns of all workers go through one lock",
+        ] {
+            // The median of the two samples is a hundredth above the first: the values here are those of the medians.
+            assert!(text.contains(part), "{part} is not in {text}");
+        }
+        assert!(!text.contains("turns on step04: "), "{text}");
+    }
+
+    #[test]
+    fn the_page_says_one_number_for_one_step() {
+        // Medians of 10 and 1 lie further apart than the pairs do.
+        let mut run = report(&["step01", "step02"], |_, _, _| 1.0);
+        for result in run
+            .results
+            .iter_mut()
+            .filter(|result| result.workload == "switch")
+        {
+            let step01 = result.stage == "step01";
+            result.samples = if step01 {
+                vec![30.0, 10.0, 9.0]
+            } else {
+                vec![10.0, 1.0, 1.0]
+            };
+            result.value = Some(if step01 { 10.0 } else { 1.0 });
+        }
+        let text = progress(&run).unwrap();
+        assert!(text.contains("a switch 9.0 times"), "{text}");
+    }
+
     #[test]
     fn every_finding_has_its_metrics() {
         let value = |stage: &str, _: &str, _: &str| if stage == "step01" { 4.0 } else { 2.0 };
-        let report = report(&["step01", "step02"], value);
+        let mut report = report(&["step01", "step02"], value);
+        with_turns(&mut report, &[("step01", 1e6, 2e6)]);
         for (i, finding) in FINDINGS.iter().enumerate() {
             assert!(
                 finding(&report).is_some(),

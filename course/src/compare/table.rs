@@ -4,21 +4,24 @@
 //! and points to a footnote with the whole reason. While there is a single stage the article's own words stand beside
 //! the numbers; with more the columns are needed for the stages.
 //!
-//! Peers have a table of their own below, with the rows that they can do, and beside them the stages. In the one above
-//! most of their cells would be empty.
+//! A workload that is measured with several numbers of workers has a row for each.
+//!
+//! Peers stand in a list of their own below ([`beside`]), with the rows that they can do, and beside them the stages. In
+//! the table most of their cells would be empty.
 
 use comfy_table::{
     Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Row, Table, Width,
 };
 use workloads::catalog::{Group, Info};
 
+use super::beside;
 use super::extras::{self, Extra};
 use super::results::{Column, Kind, Measurement, Report, Status};
 use super::screen::Screen;
 use super::units;
 
 /// What stands behind a spread that is too wide; the remarks below the table say what it means.
-const NOISY: &str = " ~";
+pub(crate) const NOISY: &str = " ~";
 const ARTICLE_MANAGEMENT: &str = "the OS (kernel)";
 /// Below this width there is no room for the article's words.
 const WIDTH_FOR_ARTICLE: usize = 90;
@@ -54,14 +57,12 @@ pub(crate) fn render(report: &Report, workloads: &[&'static Info], screen: &Scre
     let own: Vec<&'static Info> = workloads.iter().filter(is_own).copied().collect();
     let mut text = String::new();
     if !own.is_empty() {
-        text.push_str(&Sheet::new(report, stages.clone(), &own, screen).render(&own, screen));
+        text.push_str(&Sheet::new(report, stages, &own, screen).render(&own, screen));
     }
     if !shared.is_empty() {
-        let columns = stages.into_iter().chain(peers.iter().copied());
         let gap = if text.is_empty() { "" } else { "\n" };
         text.push_str(&format!("{gap}{}\n", screen.bold("Beside others")));
-        let sheet = Sheet::new(report, columns.collect(), &shared, screen);
-        text.push_str(&sheet.render(&shared, screen));
+        text.push_str(&beside::render(report, &shared, screen));
     }
     text
 }
@@ -122,10 +123,19 @@ impl<'a> Sheet<'a> {
                 ]));
             }
             for info in in_group(group) {
-                table.add_row(self.row(info));
+                for place in places(self.report, info) {
+                    table.add_row(self.row(info, place));
+                }
             }
         }
-        let labels = workloads.iter().map(|info| label(info).chars().count());
+        let labels = workloads
+            .iter()
+            .flat_map(|info| {
+                places(self.report, info)
+                    .into_iter()
+                    .map(|place| label(info, place))
+            })
+            .map(|label| label.chars().count());
         self.fit(&mut table, labels.max().unwrap_or(0), screen.width);
         let mut text = format!("{table}\n");
         for (i, footnote) in self.footnotes.iter().enumerate() {
@@ -181,11 +191,8 @@ impl<'a> Sheet<'a> {
             cells.push(Cell::new("the article\non threads"));
         }
         cells.push(Cell::new("n"));
-        for column in &self.columns {
-            let version = column.version.as_deref();
-            let version = version.map_or(String::new(), |version| format!(" {version}"));
-            let (name, title) = (&column.name, &column.title);
-            cells.push(Cell::new(format!("{name}{version}\n{title}")));
+        for Column { name, title, .. } in &self.columns {
+            cells.push(Cell::new(format!("{name}\n{title}")));
         }
         let bold = |cell: Cell| cell.add_attribute(Attribute::Bold);
         cells.into_iter().map(bold).collect::<Vec<Cell>>().into()
@@ -202,14 +209,14 @@ impl<'a> Sheet<'a> {
         cells.into()
     }
 
-    fn row(&mut self, info: &Info) -> Row {
-        let mut cells = vec![Cell::new(label(info))];
+    fn row(&mut self, info: &Info, place: Option<f64>) -> Row {
+        let mut cells = vec![Cell::new(label(info, place))];
         if self.article {
             cells.push(Cell::new(extra(info).article));
         }
         let n = |column: &&Column| {
             self.report
-                .headline(&column.name, info.name)
+                .headline_at(&column.name, info.name, place)
                 .map_or(0, |result| result.n)
         };
         match self.columns.iter().map(n).max() {
@@ -217,13 +224,13 @@ impl<'a> Sheet<'a> {
             _ => cells.push(Cell::new("")),
         }
         for column in self.columns.clone() {
-            cells.push(self.cell(info, &column.name));
+            cells.push(self.cell(info, place, &column.name));
         }
         cells.into()
     }
 
-    fn cell(&mut self, info: &Info, stage: &str) -> Cell {
-        let Some(headline) = self.report.headline(stage, info.name) else {
+    fn cell(&mut self, info: &Info, place: Option<f64>, stage: &str) -> Cell {
+        let Some(headline) = self.report.headline_at(stage, info.name, place) else {
             return Cell::new("");
         };
         let reason = headline.reason.as_deref().unwrap_or("no reason was given");
@@ -309,12 +316,33 @@ impl<'a> Sheet<'a> {
     }
 }
 
-/// What stands before a row: the title and, where that does not say it, what the number is.
-fn label(info: &Info) -> String {
-    match info.group {
+/// What stands before a row: the title and, where that does not say it, what the number is and with how many workers.
+pub(crate) fn label(info: &Info, place: Option<f64>) -> String {
+    let title = match info.group {
         Group::Full => format!("{}: {}", info.title, info.headline().title),
         Group::Seed | Group::Program | Group::Scaling | Group::Part => info.title.to_owned(),
+    };
+    match (place, info.headline().along) {
+        (Some(1.0), Some(axis)) => format!("{title}, 1 {}", axis.unit.trim_end_matches('s')),
+        (Some(at), Some(axis)) => format!("{title}, {} {}", units::count(at), axis.unit),
+        _ => title,
     }
+}
+
+/// The places of the axis at which a workload's headline was measured, by anybody; one that is none for a number of its
+/// own.
+pub(crate) fn places(report: &Report, info: &Info) -> Vec<Option<f64>> {
+    let headlines = report
+        .results
+        .iter()
+        .filter(|result| result.workload == info.name && result.headline);
+    let mut places: Vec<Option<f64>> = headlines.map(|result| result.at).collect();
+    places.sort_by(|a, b| a.unwrap_or_default().total_cmp(&b.unwrap_or_default()));
+    places.dedup();
+    if places.iter().any(Option::is_some) {
+        places.retain(Option::is_some);
+    }
+    places
 }
 
 fn extra(info: &Info) -> &'static Extra {
@@ -330,7 +358,7 @@ fn shorten(value: &str, narrow: bool) -> String {
     }
 }
 
-fn superscript(number: usize) -> String {
+pub(crate) fn superscript(number: usize) -> String {
     let digit = |c: char| match c {
         '1' => '¹',
         '2' => '²',
@@ -431,12 +459,36 @@ mod tests {
             below.contains("step02") && below.contains("other 1.2"),
             "{text}"
         );
-        let row = below
-            .lines()
-            .find(|line| line.contains("Raw resume"))
-            .unwrap();
-        assert_eq!(row.matches("432 ns").count(), 2, "{text}");
+        assert!(below.contains("Raw resume"), "{text}");
+        assert_eq!(below.matches("432 ns").count(), 2, "{text}");
         assert!(!below.contains("Context switch"), "{text}");
+    }
+
+    #[test]
+    fn each_number_of_workers_has_a_row_of_its_own() {
+        let mut report = report(&["step01"], |_, _, _| 1.0);
+        let headline = |result: &&Measurement| result.workload == "spread" && result.headline;
+        let like = report.results.iter().find(headline).unwrap().clone();
+        report.results.retain(|result| result.workload != "spread");
+        for (at, value) in [(1.0, 0.97), (2.0, 1.93)] {
+            let (at, value, min, max) = (Some(at), Some(value), Some(value), Some(value));
+            report.results.push(Measurement {
+                at,
+                value,
+                min,
+                max,
+                ..like.clone()
+            });
+        }
+        let info = catalog::find("spread").unwrap();
+        let text = render(&report, &[info], &screen(120));
+        let row = |words: &str| text.lines().any(|line| line.contains(words));
+        assert!(row("0.970×") && row("1.93×"), "{text}");
+        assert_eq!(label(info, Some(1.0)).rsplit(", ").next(), Some("1 worker"));
+        assert_eq!(
+            label(info, Some(2.0)).rsplit(", ").next(),
+            Some("2 workers")
+        );
     }
 
     #[test]

@@ -165,6 +165,16 @@ pub(crate) fn of_curve(report: &Report, like: &Measurement) -> Vec<String> {
                 place(last)
             ),
         };
+        // Along the workers a line says something by itself: what the further ones bring.
+        if unit == "workers"
+            && points.len() > 1
+            && let Some(ratio) = Ratio::of(last, first)
+        {
+            sentence.push_str(&match ratio.is_clear() {
+                true => format!(", {}", ratio.words()),
+                false => ", hardly any different".to_owned(),
+            });
+        }
         if let Some((earlier, theirs)) = &before
             && let Some((a, b)) = last_in_common(theirs, &points)
             && let Some(ratio) = Ratio::of(b, a)
@@ -291,5 +301,38 @@ mod tests {
                 "step02: 1.00 KiB at 100 tasks, 20.0 KiB at 10,000 tasks; at 1,000 tasks 5.0 times less than step01.",
             ]
         );
+    }
+
+    #[test]
+    fn a_line_along_the_workers_says_what_they_bring() {
+        let mut run = report(&["step03", "step04"], |_, _, _| 10.0);
+        let like = run.results[0].clone();
+        let point = |stage: &str, at: f64, value: f64| Measurement {
+            stage: stage.to_owned(),
+            workload: "made_up".to_owned(),
+            headline: false,
+            unit: "turns/s".to_owned(),
+            value: Some(value),
+            samples: vec![value, value],
+            at: Some(at),
+            along: Some(Along {
+                title: "workers".to_owned(),
+                unit: "workers".to_owned(),
+            }),
+            ..like.clone()
+        };
+        run.results.extend([
+            point("step03", 1.0, 40e6),
+            point("step03", 2.0, 8e6),
+            point("step04", 1.0, 90e6),
+            point("step04", 2.0, 180e6),
+        ]);
+        let like = view::curves(&run, "made_up")[0].clone();
+        let expected = [
+            "step03: 40.0 M turns/s at 1 worker, 8.00 M turns/s at 2 workers, 5.0 times less.",
+            "step04: 90.0 M turns/s at 1 worker, 180 M turns/s at 2 workers, 2.0 times more; at 2 workers 23 times more \
+             than step03.",
+        ];
+        assert_eq!(of_curve(&run, &like), expected);
     }
 }

@@ -81,7 +81,7 @@ mod tests {
     fn current() -> Sample {
         let folder = workspace_root().join("book/src/recorded");
         let mut sample = Sample::page("# Page\n");
-        for name in [generate::RUN, generate::STACKLESS] {
+        for name in generate::RECORDINGS {
             let text = std::fs::read_to_string(folder.join(name)).unwrap();
             sample = sample.file(&format!("book/src/recorded/{name}"), &text);
         }

@@ -40,6 +40,9 @@ fn a_peer_takes_its_turns_and_has_a_column_of_its_own() {
         "--workload",
         "switch",
         "raw_switch",
+        "--stage",
+        "step01",
+        "step02",
     ];
     with_peer(&run, answer, &args).ended_with(0).says(&[
         "2 workloads on 2 stages and 1 peer",
@@ -95,6 +98,9 @@ fn a_peer_that_fails_costs_its_cell() {
         "1",
         "--workload",
         "raw_switch",
+        "--stage",
+        "step01",
+        "step02",
     ];
     with_peer(&run, r#"{"Failed":"41 is not 42"}"#, &args)
         .ended_with(1)
@@ -111,6 +117,9 @@ fn peers_that_cannot_be_built_are_missed_in_one_sentence() {
         "1",
         "--workload",
         "raw_switch",
+        "--stage",
+        "step01",
+        "step02",
     ]);
     command.env_remove("COURSE_PEERS");
     // In the place of cargo, something that fails at once.

@@ -3,11 +3,14 @@
 use crate::run::Run;
 
 /// Asks about one row, and measures it as briefly as can be.
-const ONE_ROW: [&str; 6] = [
+const ONE_ROW: [&str; 9] = [
     "--predict",
     "--quick",
     "--reps",
     "1",
+    "--stage",
+    "step01",
+    "step02",
     "--workload",
     "spawn_join",
 ];

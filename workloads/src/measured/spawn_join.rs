@@ -34,6 +34,16 @@ pub(crate) const INFO: Info = Info {
     cost: 0.5,
 };
 
+pub(crate) const ONE: Info = Info {
+    name: "spawn_join_1",
+    title: "Creation, one worker",
+    group: Group::Full,
+    explain: "The same as spawn_join, with one worker: the price of a task where nobody else reaches for the queue. What \
+              spawn_join takes beside that is what the other workers bring and what they cost.",
+    workers: WorkersWanted::One,
+    ..INFO
+};
+
 const BATCH: u64 = 1_000;
 
 pub(crate) fn run<R: Runtime>(rt: &R, params: &Params) -> Result<Outcome, String> {
