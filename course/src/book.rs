@@ -24,7 +24,7 @@ use step01::{Runtime as _, Threads};
 use workloads::catalog;
 use workloads::programs::web_server;
 
-use crate::workshop;
+use crate::{simulate, workshop};
 
 /// Where the book is to be served, or what else is to be done with it.
 #[derive(clap::Args, Debug, Default)]
@@ -58,6 +58,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if args.record {
         record(&recordings, args.quick)?;
         stackless::record(&root, &recordings, args.quick)?;
+        simulate::record(&recordings)?;
     }
     if args.record || args.regenerate {
         regenerate(&recordings)?;

@@ -13,6 +13,7 @@ mod diff;
 mod exercises;
 mod mutants;
 mod report;
+mod simulate;
 mod stages;
 mod workshop;
 
@@ -50,6 +51,9 @@ enum Command {
     /// Say what changed between two stages
     #[command(long_about = diff::LONG_ABOUT)]
     Diff(diff::Args),
+    /// Simulate more cores than there are, with the real policies of steps 3 and 4
+    #[command(long_about = simulate::LONG_ABOUT)]
+    Simulate(simulate::Args),
     /// List the exercises, check one, or ask for a hint
     Exercises(exercises::Args),
     /// Put historical bugs back, one by one, and prove that a test catches each
@@ -70,6 +74,7 @@ pub fn main() -> ExitCode {
         Some(Command::Compare(args)) => compare::run(&args),
         Some(Command::Report(args)) => report::command::run(&args),
         Some(Command::Diff(args)) => diff::run(&args),
+        Some(Command::Simulate(args)) => simulate::run(&args),
         Some(Command::Exercises(args)) => exercises::run(&args),
         Some(Command::Mutants(args)) => mutants::run(&args),
         Some(Command::Book(args)) => book::run(&args),

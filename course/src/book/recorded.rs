@@ -25,16 +25,17 @@ use super::rounded::{count, quantity, three_digits, times, two_digits};
 use super::run::{Machine, Measured, Report};
 use super::{charts, drawings, several};
 use crate::compare::{results, since, story};
-use crate::{diff, workshop};
+use crate::{diff, simulate, workshop};
 
 pub use super::run::{FULL, RUN};
 pub use super::stackless::RECORDING as STACKLESS;
+pub use crate::simulate::RECORDING as SIMULATED;
 
 /// The steps that the book has numbers of, in its order.
 pub const STEPS: &[&str] = &["step01", "step02", "step03", "step04"];
 
 /// What is recorded: all else in the folder is made from these.
-pub const RECORDINGS: &[&str] = &[RUN, FULL, STACKLESS];
+pub const RECORDINGS: &[&str] = &[RUN, FULL, STACKLESS, SIMULATED];
 
 /// What a parked task takes, in bytes.
 #[derive(Clone, Copy, Debug)]
@@ -116,6 +117,7 @@ pub fn files(folder: &Path) -> anyhow::Result<Vec<(String, String)>> {
     files.extend(super::stackless::files(folder)?);
     files.extend(charts::files(&all, &full));
     files.extend(diff::files(&workshop::root())?);
+    files.extend(simulate::files(folder)?);
     Ok(files)
 }
 
@@ -233,7 +235,10 @@ impl<'a> Step<'a> {
             out.add("crossing", &quantity(ns, "ns"));
         }
         // What was measured at several places of an axis is a chart, and no number to be put into a sentence.
-        for result in self.results().filter(|result| result.at.is_none()) {
+        let single = |result: &&Measured| {
+            result.at.is_none() && !several::is_along_workers(&result.workload)
+        };
+        for result in self.results().filter(single) {
             let name = format!("{}-{}", result.workload, result.metric);
             match (result.value, &result.reason) {
                 (Some(value), _) => out.add(&name, &quantity(value, &result.unit)),

@@ -4,6 +4,8 @@
 //! What one step is to the one before is said in words here ("2.3 times less"), computed from the pairs of repetitions by
 //! the same functions as the sentences of the page, so that no sentence of the book can contradict a recording.
 
+use workloads::catalog::{self, WorkersWanted};
+
 use super::recorded::Numbers;
 use super::rounded::{quantity, times};
 use crate::compare::ratios::{self, Ratio};
@@ -25,6 +27,12 @@ pub(super) const FULL_STAGES: &[&str] = &["step02", "step03", "step04"];
 
 /// The parts of the names of workloads that fork and join.
 pub(super) const FORK_JOIN: &[&str] = &["fib", "reduce"];
+
+/// Whether a workload is measured with one worker, with two and so on. Then it has every number several times, and only its
+/// headline gets a name for each.
+pub(super) fn is_along_workers(workload: &str) -> bool {
+    catalog::find(workload).is_some_and(|info| info.workers == WorkersWanted::Each)
+}
 
 /// How a ratio is said of the step before.
 fn words(ratio: &Ratio) -> String {
@@ -97,11 +105,10 @@ pub(super) fn add_workers(
 /// Everything of the second run for one step.
 pub(super) fn add_full(full: &Report, before: Option<&str>, step: &str, out: &mut Numbers) {
     out.add("full_command", &full.command.join(" "));
-    for result in full
-        .results
-        .iter()
-        .filter(|result| result.stage == step && result.at.is_none())
-    {
+    let single = |result: &&Measurement| {
+        result.stage == step && result.at.is_none() && !is_along_workers(&result.workload)
+    };
+    for result in full.results.iter().filter(single) {
         let name = format!("full-{}-{}", result.workload, result.metric);
         match (result.value, &result.reason) {
             (Some(value), _) => out.add(&name, &quantity(value, &result.unit)),

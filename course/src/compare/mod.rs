@@ -32,7 +32,7 @@ pub(crate) mod story;
 mod table;
 pub(crate) mod units;
 mod who;
-mod yardsticks;
+pub(crate) mod yardsticks;
 
 use std::fs::{self, File};
 use std::io::{self, Write};

@@ -88,14 +88,21 @@ impl<'a> Changes<'a> {
             .map(|(_, item)| &*item.name)
             .collect();
         let added = to.reachable().into_iter();
+        let mut added: Vec<_> = added
+            .filter(|(_, item)| !known.contains(&*item.name))
+            .collect();
+        // What belongs to a type stands below it, wherever its `impl` is.
+        let first = |(module, item): &(&str, &Public)| {
+            let items = &to.modules[*module].public;
+            items.iter().position(|other| other.owner == item.owner)
+        };
+        added.sort_by_key(|entry| (entry.0, first(entry)));
         Changes {
             from,
             to,
             modules: modules.collect(),
             fates: fates(from, to, &used),
-            added: added
-                .filter(|(_, item)| !known.contains(&*item.name))
-                .collect(),
+            added,
             used,
         }
     }
@@ -173,6 +180,17 @@ fn fates<'a>(
         .collect();
     let mut seen: BTreeSet<&str> = open.iter().copied().collect();
     while let Some(module) = open.pop() {
+        // What is below it goes with it: the parts of a module that is cut up, one for each kind of processor, say.
+        let below = |name: &&str| {
+            name.strip_prefix(module)
+                .is_some_and(|rest| rest.starts_with("::"))
+        };
+        for part in from.modules.keys().map(|name| &**name).filter(below) {
+            if seen.insert(part) {
+                needed_by.insert(part, module);
+                open.push(part);
+            }
+        }
         for path in &from.modules[module].uses {
             let inside = match &path[..] {
                 [first, rest @ ..] if first == "crate" || first == "super" => rest,
@@ -245,6 +263,7 @@ mod tests {
                     "use crate::chain::Chain;\npub struct Queue;\npub fn same() {}\n",
                 ),
                 ("chain", "pub struct Chain;"),
+                ("chain::link", "pub struct Link;"),
                 ("worker", "pub struct Worker;\nfn a() {}\nfn b() {}\n"),
                 ("gone", "pub fn nobody_calls_this() {}"),
             ],
@@ -281,13 +300,14 @@ mod tests {
             .collect();
         let expected = [
             ("chain", &Fate::Needed("queue".to_owned())),
+            ("chain::link", &Fate::Needed("chain".to_owned())),
             ("gone", &Fate::LeftBehind { replaced: false }),
             ("queue", &Fate::Used),
             ("worker", &Fate::LeftBehind { replaced: true }),
         ];
         assert_eq!(fates, expected);
         assert_eq!(changes.new_modules(), 1);
-        assert_eq!(changes.still_used(), (2, 4));
+        assert_eq!(changes.still_used(), (3, 5));
         let used = &changes.used[&("one".to_owned(), "queue".to_owned())];
         let names: Vec<&str> = used.names.iter().map(|name| &**name).collect();
         assert_eq!(names, ["Queue", "queue"]);

@@ -243,9 +243,9 @@ fn standing(module: &Module<'_>, changes: &Changes<'_>) -> String {
 fn fate_in_words(fate: &Fate, changes: &Changes<'_>) -> String {
     match fate {
         Fate::Used => "used as it is".to_owned(),
-        Fate::Needed(module) => format!("used as it is, by {module}"),
+        Fate::Needed(module) => format!("comes along with {module}"),
         Fate::LeftBehind { replaced: true } => format!("replaced by {}’s own", changes.to.name),
-        Fate::LeftBehind { replaced: false } => "not used any more".to_owned(),
+        Fate::LeftBehind { replaced: false } => "not used".to_owned(),
     }
 }
 

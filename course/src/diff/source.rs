@@ -178,6 +178,7 @@ impl Source {
             .replace("( ", "(")
             .replace(", )", ")")
             .replace(" ,", ",");
+        let signature = signature.trim_end_matches(',').to_owned();
         self.public.push(Public {
             owner: owner.to_owned(),
             name: name.to_owned(),

@@ -15,7 +15,7 @@ mod charts;
 pub(crate) mod command;
 mod parts;
 mod sentences;
-mod svg;
+pub(crate) mod svg;
 mod table;
 mod view;
 
