@@ -26,8 +26,19 @@ fn article(says: &str, label: &str) -> Markup {
 
 /// The seed article's table: its words beside what was measured.
 pub(super) fn seed(report: &Report, rows: &[Described]) -> Markup {
-    let columns = view::columns(report);
     let rows: Vec<&Described> = rows.iter().filter(|row| row.group == "seed").collect();
+    // A peer that can do none of these would be a column of nothing.
+    let takes_part = |shown: &Shown<'_>| {
+        let name = &shown.column.name;
+        shown.column.kind == Kind::Stage
+            || rows
+                .iter()
+                .any(|row| report.headline(name, &row.name).is_some())
+    };
+    let columns: Vec<Shown<'_>> = view::columns(report)
+        .into_iter()
+        .filter(takes_part)
+        .collect();
     html! {
         @if !rows.is_empty() {
             section #seed {

@@ -44,6 +44,28 @@ fn every_workload_has_its_chart_and_every_stage_its_bar() {
 }
 
 #[test]
+fn a_peer_has_a_column_in_the_table_if_it_has_a_row_there() {
+    let seed = |run: &Report| {
+        let page = page(run);
+        let section = page
+            .split("id=\"seed\"")
+            .nth(1)
+            .expect("the table")
+            .to_owned();
+        section
+            .split("</section>")
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let mut run = run();
+    assert!(seed(&run).contains("(peer)"));
+    run.results
+        .retain(|result| result.stage != "go" || result.workload == "raw_switch");
+    assert!(!seed(&run).contains("(peer)"));
+}
+
+#[test]
 fn the_page_fetches_nothing_and_runs_nothing() {
     let page = page(&run());
     assert_eq!(count(&page, "<script"), 1, "the JSON alone");
