@@ -154,6 +154,7 @@ impl<P: Policy> Scheduler<P> {
     }
     // ANCHOR_END: start
 
+    // ANCHOR: number
     /// A new number that is larger than `above`.
     #[inline]
     pub(crate) fn next_number(&self, processor: &Processor<P>, above: u64) -> u64 {
@@ -165,6 +166,7 @@ impl<P: Policy> Scheduler<P> {
     fn number(&self, clock: u64, index: usize) -> u64 {
         clock << self.index_bits | index as u64
     }
+    // ANCHOR_END: number
 
     #[cold]
     fn full(&self) -> SpawnError {
