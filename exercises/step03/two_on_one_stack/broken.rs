@@ -29,7 +29,6 @@ impl Scheduler for Found {
         if !std::mem::take(&mut *self.queued.lock().unwrap()) {
             return false;
         }
-        // BROKEN work
         // To the task's stack. Here it does what it does, and wants to park.
         let on_its_stack = self.stack.enter();
         // Release: who unparks it sees what it has left.
@@ -38,7 +37,6 @@ impl Scheduler for Found {
             .compare_exchange(RUNNING, PARKED, Release, Relaxed);
         // And back to the worker's.
         on_its_stack.leave();
-        // BROKEN end
         if parked.is_err() {
             // A token came while it ran. The unpark that left it has not queued the task, so we do. The word first: once it
             // is in the queue another worker may have it.
