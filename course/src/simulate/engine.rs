@@ -348,6 +348,8 @@ mod tests {
     fn the_lock_is_the_limit_of_the_shared_queue() {
         let costs = Costs {
             lock: 200.0,
+            call: 0.0,
+            wake: 0.0,
             ..COSTS
         };
         let program = Program::of(20_000, 5_000.0, 3);
@@ -368,8 +370,24 @@ mod tests {
             stealing(32),
             shared(32)
         );
-        assert!(run(Kind::Shared, 64, &program, &costs).waiting > 0.3);
+        assert!(run(Kind::Shared, 64, &program, &costs).waiting > 0.01);
         assert_eq!(run(Kind::Stealing, 64, &program, &costs).waiting, 0.0);
+    }
+
+    /// With more workers than the spawner can feed, the shared queue is empty again and again, and each spawn pays for a
+    /// wake-up: more workers are slower. One that steals wakes the next by itself, and does not ask the spawner.
+    #[test]
+    fn workers_that_fall_asleep_make_the_spawner_of_the_shared_queue_pay() {
+        let program = Program::of(4_000, 5_000.0, 1);
+        let shared = |workers| speed_up(Kind::Shared, workers, &program, &COSTS);
+        let stealing = |workers| speed_up(Kind::Stealing, workers, &program, &COSTS);
+        assert!(shared(32) < shared(4), "{} {}", shared(4), shared(32));
+        assert!(
+            stealing(32) > stealing(4),
+            "{} {}",
+            stealing(4),
+            stealing(32)
+        );
     }
 
     /// Without prices both are as good as can be.

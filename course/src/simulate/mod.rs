@@ -282,10 +282,15 @@ fn sentence(prices: &Prices) -> String {
         .fold(0.0, f64::max);
     let enough = of(Kind::Shared).find(|point| point.speed_up * 1.05 >= best);
     let stops = match enough.filter(|point| point.workers < shared.workers) {
-        Some(point) => format!(
-            " From {} on, more of them bring it nothing.",
-            workers(point.workers)
-        ),
+        Some(point) => {
+            let slower = shared.speed_up * 1.05 < point.speed_up;
+            let bring = if slower {
+                "make it slower"
+            } else {
+                "bring it nothing"
+            };
+            format!(" From {} on, more of them {bring}.", workers(point.workers))
+        }
         None => String::new(),
     };
     let waiting = match shared.waiting {
@@ -327,7 +332,7 @@ fn terminal(prices: &Prices, screen: &Screen) -> String {
     for kind in Kind::ALL {
         let _ = write!(out, "   {:>12} {:>9}", kind.stage(), "speed-up");
     }
-    let _ = writeln!(out, "   waiting for the lock");
+    let _ = writeln!(out, "   lock wait");
     let of = |kind: Kind, workers| {
         let mut points = prices.results.iter();
         points.find(move |point| point.stage == kind.stage() && point.workers == workers)
@@ -346,7 +351,7 @@ fn terminal(prices: &Prices, screen: &Screen) -> String {
             let times = format!("{}×", units::times(point.speed_up));
             let _ = write!(out, "   {makespan:>12} {times:>9}");
         }
-        let _ = writeln!(out, "   {:>5.0} %", first.waiting * 100.0);
+        let _ = writeln!(out, "   {:>7.0} %", first.waiting * 100.0);
     }
     out.push('\n');
     out.push_str(&bars(prices, screen));
