@@ -15,11 +15,12 @@
 use std::cell::Cell;
 use std::fmt;
 use std::ptr;
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::policy::Why;
+use crate::sync::atomic::AtomicUsize;
+use crate::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use crate::sync::yield_now;
 use crate::task::TaskRef;
 
 /// Queues a task of the scheduler at this address.
@@ -48,13 +49,17 @@ fn left() -> MutexGuard<'static, Vec<&'static Home>> {
 impl Home {
     /// A home for a new runtime, to be [furnished](Home::furnish).
     pub(crate) fn take() -> &'static Home {
-        left().pop().unwrap_or_else(|| {
-            Box::leak(Box::new(Home {
-                scheduler: Cell::new(ptr::null()),
-                ready: Cell::new(None),
-                visitors: AtomicUsize::new(0),
-            }))
-        })
+        left()
+            .pop()
+            .unwrap_or_else(|| Box::leak(Box::new(Home::new())))
+    }
+
+    pub(crate) fn new() -> Self {
+        Home {
+            scheduler: Cell::new(ptr::null()),
+            ready: Cell::new(None),
+            visitors: AtomicUsize::new(0),
+        }
     }
 
     /// Says whose it is.
@@ -73,7 +78,7 @@ impl Home {
         // Acquire: pairs with the Release in `visit`. That we see a visitor at all is the work of the queue's lock: it
         // counted itself before it queued its task, and we have found that task.
         while self.visitors.load(Acquire) > 0 {
-            std::thread::yield_now(); // it has a system call to make at most
+            yield_now(); // it has a system call to make at most
         }
         left().push(self);
     }
