@@ -11,13 +11,15 @@
 //! 3. The named test then fails, and says what the patch says it will. A failure for another reason does not count, and
 //!    a test that hangs counts only for a mutant that says `# expect: hang`.
 //!
-//! Everything happens on a copy below `target/mutants`; the tree that you work in is not touched.
+//! Everything happens on a copy below `target/mutants` (with `--jobs`, one for each job); the tree that you work in is not
+//! touched.
 
 mod prove;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::IsTerminal;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -31,7 +33,7 @@ use crate::workshop::{self, tree::Tree};
 use prove::Verdict;
 
 /// Which mutants, and what to do with them.
-#[derive(clap::Args, Debug, Default)]
+#[derive(clap::Args, Debug)]
 pub(crate) struct Args {
     /// Only these; all if none is named
     names: Vec<String>,
@@ -44,6 +46,9 @@ pub(crate) struct Args {
     /// Tell the story of one and show its diff
     #[arg(long, value_name = "NAME", conflicts_with_all = ["list", "names"])]
     show: Option<String>,
+    /// Prove so many at a time, each job on a copy of its own with its own builds
+    #[arg(long, default_value = "1", value_name = "COUNT")]
+    jobs: NonZeroUsize,
     /// Write the results to this file too
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -95,8 +100,15 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
 
-    let tree = Tree::copy(&root, &root.join("target/mutants"))?;
-    let results = prove::all(&tree, &wanted, Duration::from_secs(args.timeout))?;
+    let jobs = args.jobs.get().min(wanted.len());
+    let place = |job| match job {
+        0 => root.join("target/mutants"),
+        _ => root.join(format!("target/mutants-{}", job + 1)),
+    };
+    let trees: Result<Vec<Tree>> = (0..jobs)
+        .map(|job| Tree::copy(&root, &place(job)))
+        .collect();
+    let results = prove::all(&trees?, &wanted, Duration::from_secs(args.timeout))?;
     report(&wanted, &results);
     if let Some(file) = &args.json {
         let text = serde_json::to_string_pretty(&prove::as_json(&wanted, &results))?;
@@ -257,5 +269,27 @@ mod tests {
             })
             .collect();
         assert!(stale.is_empty(), "{stale:#?}");
+    }
+
+    /// Each mutant is proved once, and those with the same test by the same job, however many jobs there are.
+    #[test]
+    fn jobs_share_the_mutants_by_their_tests() {
+        let all = find(&workshop::root()).unwrap();
+        let all: Vec<&Mutant> = all.iter().collect();
+        for jobs in 1..5 {
+            let shares = prove::shares(&all, jobs);
+            assert_eq!(shares.len(), jobs);
+            let mut job_of = std::collections::HashMap::new();
+            let mut seen: Vec<usize> = Vec::new();
+            for (job, share) in shares.iter().enumerate() {
+                for index in share {
+                    let test = &all[*index].planted.test;
+                    assert_eq!(*job_of.entry(test).or_insert(job), job, "{test}");
+                    seen.push(*index);
+                }
+            }
+            seen.sort_unstable();
+            assert!(seen.into_iter().eq(0..all.len()));
+        }
     }
 }

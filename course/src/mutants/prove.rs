@@ -1,6 +1,7 @@
 //! The proof itself: the canary, then one mutant after the other.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -87,17 +88,63 @@ fn compile_and_run(
     Ok((compiled, Some(ran)))
 }
 
-/// Proves all of `mutants`, in their order.
-pub(super) fn all(tree: &Tree, mutants: &[&Mutant], limit: Duration) -> Result<Vec<Proof>> {
+/// Proves all of `mutants`, on as many trees at a time as there are. The proofs are in the order of the mutants.
+pub(super) fn all(trees: &[Tree], mutants: &[&Mutant], limit: Duration) -> Result<Vec<Proof>> {
     let bar = ProgressBar::new(mutants.len() as u64).with_style(
         ProgressStyle::with_template("{elapsed:>4} {bar:30} {pos}/{len} {msg}")
             .context("a fixed template")?,
     );
     bar.enable_steady_tick(Duration::from_millis(250));
+    let shares = shares(mutants, trees.len());
+    let bar = &bar;
+    let proofs: Result<Vec<Vec<(usize, Proof)>>> = thread::scope(|scope| {
+        let jobs = trees.iter().zip(&shares);
+        let jobs: Vec<_> = jobs
+            .map(|(tree, share)| scope.spawn(move || prove(tree, mutants, share, limit, bar)))
+            .collect();
+        jobs.into_iter()
+            .map(|job| match job.join() {
+                Ok(proofs) => proofs,
+                Err(panic) => std::panic::resume_unwind(panic),
+            })
+            .collect()
+    });
+    bar.finish_and_clear();
+    let mut proofs: Vec<(usize, Proof)> = proofs?.into_iter().flatten().collect();
+    proofs.sort_by_key(|(index, _)| *index);
+    Ok(proofs.into_iter().map(|(_, proof)| proof).collect())
+}
+
+/// Which mutants each of so many jobs proves. Those with the same test go to the same job, which then compiles and runs
+/// it once without a mutant; the largest groups are dealt out first, each to the job that has the least.
+pub(super) fn shares(mutants: &[&Mutant], jobs: usize) -> Vec<Vec<usize>> {
+    let mut groups: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (index, mutant) in mutants.iter().enumerate() {
+        groups.entry(&mutant.planted.test).or_default().push(index);
+    }
+    let mut groups: Vec<Vec<usize>> = groups.into_values().collect();
+    groups.sort_by_key(|group| std::cmp::Reverse(group.len()));
+    let mut shares = vec![Vec::new(); jobs];
+    for group in groups {
+        if let Some(least) = shares.iter_mut().min_by_key(|share| share.len()) {
+            least.extend(group);
+        }
+    }
+    shares
+}
+
+/// Proves a share of the mutants on one tree.
+fn prove(
+    tree: &Tree,
+    mutants: &[&Mutant],
+    share: &[usize],
+    limit: Duration,
+    bar: &ProgressBar,
+) -> Result<Vec<(usize, Proof)>> {
     // Canaries first: from then on nothing but a patch can be the reason for a failure.
     let mut canaries: HashMap<&str, Option<String>> = HashMap::new();
-    for mutant in mutants {
-        let planted = &mutant.planted;
+    for index in share {
+        let planted = &mutants[*index].planted;
         if !canaries.contains_key(planted.test.as_str()) {
             bar.set_message(format!("without any mutant: {}", planted.test));
             let trouble = canary(tree, planted, limit)?;
@@ -105,20 +152,20 @@ pub(super) fn all(tree: &Tree, mutants: &[&Mutant], limit: Duration) -> Result<V
         }
     }
     let mut proofs = Vec::new();
-    for mutant in mutants {
-        let planted = &mutant.planted;
+    for index in share {
+        let planted = &mutants[*index].planted;
         bar.set_message(planted.name.clone());
-        proofs.push(match &canaries[planted.test.as_str()] {
+        let proof = match &canaries[planted.test.as_str()] {
             Some(trouble) => Proof {
                 verdict: Verdict::NoCanary,
                 seconds: 0.0,
                 detail: trouble.clone(),
             },
             None => one(tree, planted, limit)?,
-        });
+        };
+        proofs.push((*index, proof));
         bar.inc(1);
     }
-    bar.finish_and_clear();
     Ok(proofs)
 }
 
