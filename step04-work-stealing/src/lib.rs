@@ -13,6 +13,13 @@
 //! assert_eq!(sum, 499_500);
 //! # Ok::<(), step01::BuildError>(())
 //! ```
+//!
+//! Beside it, and unknown to it, is a second way to steal. A computation that splits itself, with [`join`], [`scope()`] or
+//! [`par_map_reduce`], leaves each half in a deque of its task, and does it itself unless somebody takes it first. So a
+//! fork that nobody steals costs no task.
+//!
+//! Where to read first: `local_queue.rs` (the ring), `idle.rs` (who is woken), `stealing.rs` (the policy); then
+//! `chase_lev.rs` (the deque), `fork_join.rs` (`join`) and `helper.rs` (who steals from it).
 
 mod chase_lev;
 mod fork_join;
