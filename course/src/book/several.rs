@@ -12,7 +12,7 @@ use crate::compare::ratios::{self, Ratio};
 use crate::compare::results::{Kind, Measurement, Report};
 use crate::compare::story;
 
-/// What the second run measures beside whatever has `fib` or `reduce` in its name: forks and joins.
+/// What the second run measures beside forks and joins.
 pub(super) const FULL_ROWS: &[&str] = &[
     "spawn_join",
     "spawn_join_1",
@@ -26,7 +26,7 @@ pub(super) const FULL_ROWS: &[&str] = &[
 pub(super) const FULL_STAGES: &[&str] = &["step02", "step03", "step04"];
 
 /// The parts of the names of workloads that fork and join.
-pub(super) const FORK_JOIN: &[&str] = &["fib", "reduce"];
+pub(super) const FORK_JOIN: &[&str] = &["fib", "join_all", "join_sum"];
 
 /// Whether a workload is measured with one worker, with two and so on. Then it has every number several times, and only its
 /// headline gets a name for each.
