@@ -77,6 +77,7 @@ fn mark() -> i32 {
     truth
 }
 
+// ANCHOR: two_looks
 /// What no task should do: it looks at a thread-local, gives up its turn, and looks again, in one function.
 #[inline(never)]
 fn two_looks(rt: &Scheduled<Elsewhere>) -> (i32, i32) {
@@ -85,6 +86,7 @@ fn two_looks(rt: &Scheduled<Elsewhere>) -> (i32, i32) {
     let after = ID.with_borrow(|id| id[0]);
     (before, after)
 }
+// ANCHOR_END: two_looks
 
 /// How often the second look gives the first thread's answer.
 fn lies(rt: &Scheduled<Elsewhere>, turns: u32) -> u32 {
