@@ -110,7 +110,11 @@ fn serve(pages: &Path, port: u16) -> anyhow::Result<()> {
 fn record(recordings: &Path, quick: bool) -> anyhow::Result<()> {
     let how = if quick { "--quick" } else { "--patient" };
     record_one(recordings, recorded::RUN, &["compare", "--peers", how])?;
-    let fork_join = |name: &&str| several::FORK_JOIN.iter().any(|part| name.contains(part));
+    let fork_join = |name: &&str| {
+        several::FORK_JOIN
+            .iter()
+            .any(|begin| name.starts_with(begin))
+    };
     let names = catalog::all().iter().map(|info| info.name);
     let how = if quick { "--quick" } else { "--full" };
     let mut args = vec!["compare", "--peers", how, "--stage"];

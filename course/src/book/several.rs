@@ -25,8 +25,8 @@ pub(super) const FULL_ROWS: &[&str] = &[
 /// The stages that it measures: a thread for each of a million tasks is no comparison.
 pub(super) const FULL_STAGES: &[&str] = &["step02", "step03", "step04"];
 
-/// The parts of the names of workloads that fork and join.
-pub(super) const FORK_JOIN: &[&str] = &["fib", "join_all", "join_sum"];
+/// What the names of workloads begin with that fork and join, by tasks or without.
+pub(super) const FORK_JOIN: &[&str] = &["fib_", "join_"];
 
 /// Whether a workload is measured with one worker, with two and so on. Then it has every number several times, and only its
 /// headline gets a name for each.

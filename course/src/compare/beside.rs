@@ -56,7 +56,7 @@ fn block(
         .iter()
         .filter(|column| column.kind == Kind::Stage);
     let last = stages.filter_map(of).rfind(|figure| figure.value.is_some());
-    let mut absent: Vec<(String, String)> = Vec::new();
+    let mut absent: Vec<Absent<'_>> = Vec::new();
     for column in &report.stages {
         let Some(figure) = of(column) else { continue };
         let version = column
@@ -64,16 +64,7 @@ fn block(
             .as_deref()
             .map_or(String::new(), |version| format!(" {version}"));
         let Some(summary) = figure.summary() else {
-            let what = match figure.status {
-                Status::Failed => "failed",
-                _ => "skipped",
-            };
-            let reason = figure.reason.as_deref().unwrap_or("no reason was given");
-            footnotes.push(format!("{}, {}: {what}: {reason}", column.name, info.name));
-            absent.push((
-                column.name.clone(),
-                format!("{what} {}", superscript(footnotes.len())),
-            ));
+            absent.push(Absent::of(figure));
             continue;
         };
         let mut value = units::quantity(summary.median, &figure.unit);
@@ -90,12 +81,49 @@ fn block(
             Cell::new(last.map_or(String::new(), |last| against(figure, last))),
         ]));
     }
-    if !absent.is_empty() {
-        let (names, marks): (Vec<String>, Vec<String>) = absent.into_iter().unzip();
+    // Those who give the same reason share a line.
+    while let Some(first) = absent.first() {
+        let (what, reason) = (first.what, first.reason.clone());
+        let same = |other: &Absent<'_>| other.what == what && other.reason == reason;
+        let (alike, others): (Vec<_>, Vec<_>) = absent.into_iter().partition(same);
+        absent = others;
+        let names: Vec<&str> = alike.iter().map(|absent| absent.name).collect();
+        let reason = match names[..] {
+            [one] => reason.replace(ITSELF, one),
+            _ => reason.replace(ITSELF, "it"),
+        };
+        let names = names.join(", ");
+        footnotes.push(format!("{names}, {}: {what}: {reason}", info.name));
+        let mark = superscript(footnotes.len());
         table.add_row(Row::from(vec![
-            Cell::new(format!("  {}", names.join(", "))),
-            Cell::new(marks.join(", ")),
+            Cell::new(format!("  {names}")),
+            Cell::new(format!("{what} {mark}")),
         ]));
+    }
+}
+
+/// Someone without a number.
+struct Absent<'a> {
+    name: &'a str,
+    what: &'static str,
+    /// Why, with [`ITSELF`] in the place of the name.
+    reason: String,
+}
+
+/// Stands for whoever it is in a reason.
+const ITSELF: &str = "{itself}";
+
+impl<'a> Absent<'a> {
+    fn of(figure: &'a Measurement) -> Self {
+        let reason = figure.reason.as_deref().unwrap_or("no reason was given");
+        Absent {
+            name: &figure.stage,
+            what: match figure.status {
+                Status::Failed => "failed",
+                _ => "skipped",
+            },
+            reason: reason.replace(&figure.stage, ITSELF),
+        }
     }
 }
 
@@ -166,6 +194,26 @@ mod tests {
             .find(|line| line.contains("rayon 1.2.3"))
             .unwrap();
         assert!(rayon.contains("4.3 times less, better"), "{text}");
+    }
+
+    #[test]
+    fn those_with_the_same_reason_share_a_footnote() {
+        let mut report = report(&["step01", "step02", "step03", "other"], |_, _, _| 2.0);
+        report.stages[3].kind = Kind::Peer;
+        for result in &mut report.results {
+            if ["step01", "step03"].contains(&&*result.stage) {
+                result.status = Status::Skipped;
+                result.value = None;
+                result.reason = Some(format!("{} has none", result.stage));
+            }
+        }
+        let screen = Screen {
+            width: 100,
+            colour: false,
+        };
+        let text = render(&report, &[catalog::find("raw_switch").unwrap()], &screen);
+        let footnote = "¹ step01, step03, raw_switch: skipped: it has none";
+        assert!(text.contains(footnote) && !text.contains('²'), "{text}");
     }
 
     #[test]
