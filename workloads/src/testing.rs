@@ -104,9 +104,9 @@ macro_rules! workload_tests {
         $crate::workload_tests! { @each $runtime =>
             spawn_join memory switch ping_pong ping_pong_2 alive blocked
             web_server pipeline fan_out
-            skynet fan_in sleepers fib_spawn fib_all spread echo_64 echo_1000
+            spawn_join_1 skynet fan_in sleepers fib_spawn fib_all spread echo_64 echo_1000
             blocking_declared blocking_undeclared hogs
-            scale_tasks scale_echo scale_workers
+            scale_tasks scale_echo scale_workers scale_turns
         }
     };
     (@each $runtime:expr => $($name:ident)*) => {
