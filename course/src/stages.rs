@@ -144,6 +144,39 @@ mod tests {
         assert_eq!(reserved.value, SMALL_SLOT as f64);
     }
 
+    /// Joins are measured where they are, and elsewhere it is said that there are none.
+    #[test]
+    fn one_stage_brings_its_joins() {
+        let params = Params {
+            size: Size::Test,
+            workers: 2,
+            side: Side::Threads,
+        };
+        let config = StageConfig {
+            workers: 2,
+            stack: StackWanted::Default,
+        };
+        for info in catalog::all() {
+            if !catalog::is_fork_join(info.name) {
+                continue;
+            }
+            match find("step04").unwrap().run(info.name, &params, &config) {
+                Ok(Outcome::Measured(samples)) => {
+                    assert_eq!(samples[0].metric, info.headline().name, "{}", info.name);
+                    assert!(
+                        samples.iter().all(|sample| sample.value > 0.0),
+                        "{samples:?}"
+                    );
+                }
+                other => panic!("{}: {other:?}", info.name),
+            }
+            match find("step03").unwrap().run(info.name, &params, &config) {
+                Ok(Outcome::Skipped { reason }) => assert!(reason.contains("no join"), "{reason}"),
+                other => panic!("{}: {other:?}", info.name),
+            }
+        }
+    }
+
     #[test]
     fn names_are_unique_and_explanations_are_for_workloads_that_exist() {
         for (i, stage) in all().iter().enumerate() {
