@@ -92,7 +92,7 @@ struct Prices {
     workers: u16,
     seed: u64,
     costs: Costs,
-    /// What came out, for programs that read this; it is made anew whenever the prices are read.
+    /// What came out.
     #[serde(default)]
     results: Vec<Simulated>,
 }
@@ -194,7 +194,7 @@ pub(crate) fn record(recordings: &Path) -> anyhow::Result<()> {
 ///
 /// # Errors
 ///
-/// If the recording cannot be read, or if its results are not what its prices lead to.
+/// If the recording cannot be read.
 pub(crate) fn files(recordings: &Path) -> anyhow::Result<Vec<(String, String)>> {
     let prices = read(&recordings.join(RECORDING))?;
     let drawing = chart(&prices).context("there is nothing to draw")?;

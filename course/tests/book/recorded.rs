@@ -73,6 +73,8 @@ pub(crate) fn check_typed(book: &Book) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::OnceLock;
+
     use super::*;
     use crate::sample::{Sample, assert_caught};
     use crate::workspace_root;
@@ -85,8 +87,10 @@ mod tests {
             let text = std::fs::read_to_string(folder.join(name)).unwrap();
             sample = sample.file(&format!("book/src/recorded/{name}"), &text);
         }
-        for (name, text) in generate::files(&folder).unwrap() {
-            sample = sample.file(&format!("book/src/recorded/{name}"), &text);
+        // Once for all tests: what changed between two stages is found by parsing all of them.
+        static FILES: OnceLock<Vec<(String, String)>> = OnceLock::new();
+        for (name, text) in FILES.get_or_init(|| generate::files(&folder).unwrap()) {
+            sample = sample.file(&format!("book/src/recorded/{name}"), text);
         }
         sample
     }
