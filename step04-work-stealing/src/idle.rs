@@ -87,9 +87,9 @@ impl Idle {
         }
     }
 
-    /// The same, for one who knows that there is something.
+    /// The same, for one who is no searcher any more, or never was.
     #[cold]
-    pub(crate) fn wake_a_searcher(&self) {
+    fn wake_a_searcher(&self) {
         let mut bed = self.bed();
         // Relaxed, in case of failure: then there is nothing to do.
         let called = self.counts.fetch_update(SeqCst, Relaxed, |counts| {
@@ -105,14 +105,46 @@ impl Idle {
     }
     // ANCHOR_END: ready
 
+    // ANCHOR: rest
+    /// A worker without work searches and sleeps until `search` has found something, or until it should go back to its
+    /// loop without: it is late, somebody has nudged, or nobody is to sleep any more. `search` may leave alone what has
+    /// come a moment ago; `anything` says whether there is something at all.
+    pub(crate) fn rest<T>(
+        &self,
+        mut search: impl FnMut() -> Option<T>,
+        anything: impl Fn() -> bool,
+        until: Option<Instant>,
+    ) -> Option<T> {
+        self.start_searching();
+        loop {
+            if let Some(task) = search() {
+                self.found();
+                return Some(task);
+            }
+            let again = if self.stop_searching() && anything() {
+                self.get_up() && until.is_none_or(|until| Instant::now() < until)
+            } else {
+                self.sleep(until)
+            };
+            if !again {
+                break;
+            }
+        }
+        if self.leave() && anything() {
+            self.wake_a_searcher();
+        }
+        None
+    }
+    // ANCHOR_END: rest
+
     /// A worker without work begins to search.
-    pub(crate) fn start_searching(&self) {
+    fn start_searching(&self) {
         self.counts.fetch_add(SEARCHING, SeqCst);
     }
 
     // ANCHOR: found
     /// A searcher has found something. If it was the last one, another is woken.
-    pub(crate) fn found(&self) {
+    fn found(&self) {
         let before = self.counts.fetch_sub(SEARCHING, SeqCst);
         if before & MASK == 1 && before >= SLEEPING {
             self.wake_a_searcher();
@@ -123,13 +155,13 @@ impl Idle {
     // ANCHOR: stop_searching
     /// A searcher has found nothing, and counts as asleep from now on. True if it was the last one: it must look at
     /// everything once more.
-    pub(crate) fn stop_searching(&self) -> bool {
+    fn stop_searching(&self) -> bool {
         self.no_longer_searches(SLEEPING)
     }
 
     /// A searcher has found nothing, and does something else now. True if it was the last one: it must look at
     /// everything once more, and wake another if there is something.
-    pub(crate) fn leave(&self) -> bool {
+    fn leave(&self) -> bool {
         self.no_longer_searches(0)
     }
 
@@ -147,7 +179,7 @@ impl Idle {
     // ANCHOR: sleep
     /// Sleeps until it is called, or for another reason should get up: it is late, somebody has nudged, or nobody is to
     /// sleep any more. True if it was called. In any case it is a searcher now.
-    pub(crate) fn sleep(&self, until: Option<Instant>) -> bool {
+    fn sleep(&self, until: Option<Instant>) -> bool {
         let mut bed = self.bed();
         while bed.calls == 0 && !bed.closed && !bed.nudged {
             bed = match until {
@@ -181,7 +213,7 @@ impl Idle {
 
     /// One that counts as asleep has found something after all, and searches again. False if it should go back to its
     /// worker's loop.
-    pub(crate) fn get_up(&self) -> bool {
+    fn get_up(&self) -> bool {
         let mut bed = self.bed();
         self.rise(&mut bed);
         !std::mem::take(&mut bed.nudged) && !bed.closed

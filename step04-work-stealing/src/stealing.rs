@@ -235,30 +235,15 @@ impl Policy for WorkStealing {
     }
     // ANCHOR_END: try_next
 
-    // ANCHOR: idle
     fn idle(&self, on: &Processor<Self>, until: Option<Instant>) {
-        self.idle.start_searching();
-        loop {
-            if let Some(task) = self.search(on) {
-                // It runs as soon as this worker is back in its loop: the slot is empty, or else it would not be here.
-                self.ready(task, Some(on), Why::Unpark);
-                return self.idle.found();
-            }
-            let again = if self.idle.stop_searching() && self.anything() {
-                // There is something, and it was not there long enough for a thief.
-                self.idle.get_up() && until.is_none_or(|until| Instant::now() < until)
-            } else {
-                self.idle.sleep(until)
-            };
-            if !again {
-                break;
-            }
-        }
-        if self.idle.leave() && self.anything() {
-            self.idle.wake_a_searcher();
+        let task = self
+            .idle
+            .rest(|| self.search(on), || self.anything(), until);
+        if let Some(task) = task {
+            // It runs as soon as this worker is back in its loop: the slot is empty, or else it would not be here.
+            self.ready(task, Some(on), Why::Unpark);
         }
     }
-    // ANCHOR_END: idle
 
     fn wake_one(&self) {
         self.idle.nudge();

@@ -26,6 +26,8 @@ mod sync;
 // ANCHOR_END: files
 
 mod deque_model;
+mod idle_model;
+mod injector_model;
 mod latch_model;
 mod registry_model;
 mod ring_model;
