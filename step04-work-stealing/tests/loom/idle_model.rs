@@ -86,35 +86,40 @@ fn submission_against_the_last_look() {
 /// although it takes only what two looks have seen.
 #[test]
 fn the_ring_of_one_who_is_busy() {
-    explore("the ring of one who is busy", Bound::Preemptions(3), 100, || {
-        let idle = Arc::new(Idle::new());
-        let ring = Arc::new(LocalQueue::<u8, 4>::starting_at(u32::MAX));
-        let thief = {
-            let (idle, ring) = (idle.clone(), ring.clone());
-            thread::spawn(move || {
-                let own = LocalQueue::new();
-                let search = || {
-                    let seen = ring.end();
-                    ring.steal_into(&own, seen)
-                };
-                for expected in 1..=2 {
-                    let task = loop {
-                        let task = idle.rest(search, || ring.len() > 0, None);
-                        if let Some(task) = task.or_else(|| own.pop()) {
-                            break task;
-                        }
+    explore(
+        "the ring of one who is busy",
+        Bound::Preemptions(3),
+        100,
+        || {
+            let idle = Arc::new(Idle::new());
+            let ring = Arc::new(LocalQueue::<u8, 4>::starting_at(u32::MAX));
+            let thief = {
+                let (idle, ring) = (idle.clone(), ring.clone());
+                thread::spawn(move || {
+                    let own = LocalQueue::new();
+                    let search = || {
+                        let seen = ring.end();
+                        ring.steal_into(&own, seen)
                     };
-                    assert_eq!(task.addr(), expected, "the older one first");
-                }
-            })
-        };
-        for number in 1..=2 {
-            ring.push(std::ptr::without_provenance_mut(number)).unwrap();
-            idle.task_is_ready();
-        }
-        thief.join().unwrap();
-        assert_eq!(ring.len(), 0);
-    });
+                    for expected in 1..=2 {
+                        let task = loop {
+                            let task = idle.rest(search, || ring.len() > 0, None);
+                            if let Some(task) = task.or_else(|| own.pop()) {
+                                break task;
+                            }
+                        };
+                        assert_eq!(task.addr(), expected, "the older one first");
+                    }
+                })
+            };
+            for number in 1..=2 {
+                ring.push(std::ptr::without_provenance_mut(number)).unwrap();
+                idle.task_is_ready();
+            }
+            thief.join().unwrap();
+            assert_eq!(ring.len(), 0);
+        },
+    );
 }
 
 /// Two tasks, two workers: both get up. The one whom the first task has woken may be found searching by the second.

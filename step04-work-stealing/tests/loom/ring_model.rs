@@ -161,7 +161,7 @@ fn what_came_later_is_left_alone() {
 /// read hold other tasks now, and its exchange must fail.
 #[test]
 fn a_thief_that_was_away() {
-    explore("a thief that was away", Bound::Preemptions(2), 100, || {
+    explore("a thief that was away", Bound::Preemptions(1), 20, || {
         let victim = ring();
         fill(&victim, 1..=2);
         let thief = {
@@ -205,7 +205,7 @@ fn steal_into_a_ring_that_is_nearly_full() {
     explore(
         "steal into a ring that is nearly full",
         Bound::Preemptions(3),
-        1_000,
+        300,
         || {
             let (victim, middle) = (ring(), ring());
             fill(&victim, 1..=4);
@@ -234,25 +234,18 @@ fn steal_into_a_ring_that_is_nearly_full() {
 /// What a thief puts into its own ring is seen by one who steals it there.
 #[test]
 fn stolen_and_stolen_again() {
-    explore(
-        "stolen and stolen again",
-        Bound::Preemptions(3),
-        100,
-        || {
-            let (victim, middle) = (ring(), ring());
-            fill(&victim, 1..=4);
-            let first = {
-                let (victim, middle) = (victim.clone(), middle.clone());
-                thread::spawn(move || {
-                    let first = victim.steal_into(&middle, victim.end());
-                    first.map(|task| task.addr())
-                })
-            };
-            let mut all = steal(&middle, &ring());
-            all.extend(first.join().unwrap());
-            all.extend(drain(&victim));
-            all.extend(drain(&middle));
-            each_once(all, 4);
-        },
-    );
+    explore("stolen and stolen again", Bound::Complete, 2, || {
+        let (victim, middle) = (ring(), ring());
+        fill(&victim, 1..=4);
+        let second = {
+            let middle = middle.clone();
+            thread::spawn(move || steal(&middle, &ring()))
+        };
+        let first = victim.steal_into(&middle, victim.end());
+        let mut all = second.join().unwrap();
+        all.extend(first.map(|task| task.addr()));
+        all.extend(drain(&victim));
+        all.extend(drain(&middle));
+        each_once(all, 4);
+    });
 }
