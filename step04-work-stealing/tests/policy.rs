@@ -1,0 +1,165 @@
+//! What the policy decides, looked at one decision at a time, and what follows from it with real workers.
+//!
+//! No test asks how long something takes. Those with workers spin until all that should run at once does; if a worker
+//! sleeps beside a task they do not end, and a watchdog says so.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::thread;
+use std::time::Duration;
+
+use step01::{Runtime, bounded};
+use step03::Why;
+use step03::drive::Drive;
+use step04::WorkStealing;
+
+/// The slot's limit, and one turn more.
+const SOON: usize = 17;
+
+/// Ends the process with a message if the test hangs.
+fn watchdog() -> impl Drop {
+    struct Done(std::sync::mpsc::Sender<()>);
+    impl Drop for Done {
+        fn drop(&mut self) {
+            // The watchdog may have ended the process already; then nobody receives, and nobody minds.
+            let _ = self.0.send(());
+        }
+    }
+    let (tx, rx) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        if rx.recv_timeout(Duration::from_secs(60)).is_err() {
+            eprintln!("a worker sleeps beside a task");
+            std::process::abort();
+        }
+    });
+    Done(tx)
+}
+
+fn drive(processors: usize) -> Drive<WorkStealing> {
+    Drive::new(processors, WorkStealing::new)
+}
+
+/// Tasks `a` and `b` wake each other on processor 0 until another one runs. Returns that, and after how many turns.
+fn ping_pong(drive: &mut Drive<WorkStealing>, a: usize, b: usize) -> Option<(usize, usize)> {
+    drive.ready(a, Some(0), Why::Unpark);
+    for turn in 1..=SOON {
+        match drive.try_next(0).expect("there is always one") {
+            task if task == a => drive.ready(b, Some(0), Why::Unpark),
+            task if task == b => drive.ready(a, Some(0), Why::Unpark),
+            other => return Some((other, turn)),
+        }
+    }
+    None
+}
+
+#[test]
+fn two_that_wake_each_other_do_not_starve_a_third() {
+    let mut drive = drive(1);
+    let [a, b, third] = [(); 3].map(|()| drive.add_task());
+    drive.ready(third, Some(0), Why::Spawn);
+    let other = ping_pong(&mut drive, a, b);
+    assert_eq!(other, Some((third, SOON)), "the third waits for ever");
+    assert_eq!(drive.waiting(), 1, "one of the two is ready");
+    assert!(drive.try_next(0).is_some());
+}
+
+#[test]
+fn who_is_passed_over_can_be_stolen() {
+    let mut drive = drive(2);
+    let [a, b, third] = [(); 3].map(|()| drive.add_task());
+    drive.ready(third, Some(0), Why::Spawn);
+    assert!(ping_pong(&mut drive, a, b).is_some());
+    // The third runs on for ever, on processor 0. The one that it was preferred to is processor 1's.
+    drive.idle(1);
+    let stolen = drive.try_next(1);
+    assert!(stolen.is_some(), "it must be seen by the thief");
+    assert_eq!(drive.waiting(), 0);
+}
+
+#[test]
+fn the_injector_is_looked_at_in_time() {
+    let mut drive = drive(1);
+    let [own, outside] = [(); 2].map(|()| drive.add_task());
+    drive.ready(own, Some(0), Why::Spawn);
+    drive.ready(outside, None, Why::Inject);
+    let found = (1..=61).find(|_| {
+        let task = drive.try_next(0).expect("there is always one");
+        if task == own {
+            drive.ready(own, Some(0), Why::Yield);
+        }
+        task == outside
+    });
+    assert!(found.is_some(), "within 61 turns");
+}
+
+#[test]
+fn a_queue_whose_worker_is_blocked_is_stolen_empty() {
+    let mut drive = drive(2);
+    // More than a ring holds, so that some are in the injector.
+    for _ in 0..300 {
+        let task = drive.add_task();
+        drive.ready(task, Some(0), Why::Spawn);
+    }
+    for _ in 0..300 {
+        if drive.try_next(1).is_none() {
+            drive.idle(1);
+            assert!(drive.try_next(1).is_some(), "{} left", drive.waiting());
+        }
+    }
+    assert_eq!(drive.waiting(), 0);
+}
+
+/// As many tasks as workers, each of which runs until all of them do.
+#[test]
+fn all_workers_run_if_there_are_so_many_tasks() {
+    let _watchdog = watchdog();
+    for workers in [2, 4] {
+        let rt = step04::build(&step03::Builder::default().workers(workers)).unwrap();
+        rt.run(|| {
+            for _ in 0..20 {
+                let running = Arc::new(AtomicUsize::new(0));
+                let spin = move |running: &AtomicUsize| {
+                    running.fetch_add(1, SeqCst);
+                    while running.load(SeqCst) < workers {
+                        thread::yield_now(); // the thread: there may be more workers than cores
+                    }
+                };
+                let tasks: Vec<_> = (1..workers)
+                    .map(|_| {
+                        let running = Arc::clone(&running);
+                        rt.spawn(move || spin(&running))
+                    })
+                    .collect();
+                spin(&running);
+                tasks.into_iter().for_each(|task| task.join().unwrap());
+            }
+        });
+    }
+}
+
+/// A task wakes another and yields. The other, which runs first, computes until the first goes on.
+#[test]
+fn one_that_yields_to_the_one_it_woke_is_found_by_another_worker() {
+    let _watchdog = watchdog();
+    let rt = step04::build(&step03::Builder::default().workers(2)).unwrap();
+    rt.run(|| {
+        for _ in 0..50 {
+            let (tx, rx) = bounded(1);
+            let flag = Arc::new(AtomicUsize::new(0));
+            let other = {
+                let flag = Arc::clone(&flag);
+                rt.spawn(move || {
+                    rx.recv().unwrap();
+                    while flag.load(SeqCst) == 0 {
+                        thread::yield_now();
+                    }
+                })
+            };
+            rt.yield_now();
+            tx.send(()).unwrap();
+            rt.yield_now();
+            flag.store(1, SeqCst);
+            other.join().unwrap();
+        }
+    });
+}
