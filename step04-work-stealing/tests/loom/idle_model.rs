@@ -65,6 +65,7 @@ fn worker(model: &Arc<Model>) -> JoinHandle<()> {
     thread::spawn(move || model.work())
 }
 
+// ANCHOR: last_look
 /// A task comes while the last searcher gives up.
 #[test]
 fn submission_against_the_last_look() {
@@ -81,6 +82,7 @@ fn submission_against_the_last_look() {
         },
     );
 }
+// ANCHOR_END: last_look
 
 /// The same with a real ring, whose owner pushes two tasks and then has something else to do: the thief gets both,
 /// although it takes only what two looks have seen.
