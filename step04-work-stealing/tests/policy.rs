@@ -4,7 +4,7 @@
 //! sleeps beside a task they do not end, and a watchdog says so.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use step01::{Runtime, bounded};
 use step03::Why;
 use step03::drive::Drive;
 use step04::WorkStealing;
+use workloads::testing::Watchdog;
 
 /// The slot's limit, and one turn more.
 const SOON: usize = 17;
@@ -161,5 +162,60 @@ fn one_that_yields_to_the_one_it_woke_is_found_by_another_worker() {
             flag.store(1, SeqCst);
             other.join().unwrap();
         }
+    });
+}
+
+/// One task spawns far more than its ring holds, and each of them goes round once more: through ring, injector, and the
+/// other worker's ring.
+#[test]
+fn who_is_spawned_is_finished() {
+    const TASKS: usize = 10_000;
+    let _watchdog = Watchdog::new("who_is_spawned_is_finished");
+    let rt = step04::build(&step03::Builder::default().workers(2)).unwrap();
+    rt.run(|| {
+        let ran = Arc::new(AtomicUsize::new(0));
+        let task = || {
+            let (inner, ran) = (rt.clone(), Arc::clone(&ran));
+            rt.spawn(move || {
+                inner.yield_now();
+                ran.fetch_add(1, SeqCst);
+            })
+        };
+        let tasks: Vec<_> = (0..TASKS).map(|_| task()).collect();
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+        assert_eq!(ran.load(SeqCst), TASKS, "each has gone on after its yield");
+    });
+    let snapshot = rt.snapshot();
+    let spawned = TASKS as u64 + 1; // and the one that spawned them
+    assert_eq!((snapshot.spawned, snapshot.finished), (spawned, spawned));
+    assert!(snapshot.switches >= 2 * TASKS as u64, "{snapshot}");
+}
+
+/// Two tasks wake each other until a third has run, which is behind them in the ring. There is one worker, so that no
+/// thief helps it.
+#[test]
+fn a_pair_that_waits_for_a_third_ends() {
+    let _watchdog = Watchdog::new("a_pair_that_waits_for_a_third_ends");
+    let rt = step04::build(&step03::Builder::default().workers(1)).unwrap();
+    rt.run(|| {
+        let third_has_run = Arc::new(AtomicBool::new(false));
+        let (to_pong, from_ping) = bounded(1);
+        let (to_ping, from_pong) = bounded(1);
+        let flag = Arc::clone(&third_has_run);
+        let ping = rt.spawn(move || {
+            while !flag.load(SeqCst) {
+                to_pong.send(()).unwrap();
+                from_pong.recv().unwrap();
+            }
+        });
+        let pong = rt.spawn(move || {
+            while from_ping.recv().is_ok() {
+                to_ping.send(()).unwrap();
+            }
+        });
+        let third = rt.spawn(move || third_has_run.store(true, SeqCst));
+        [ping, pong, third]
+            .into_iter()
+            .for_each(|task| task.join().unwrap());
     });
 }
