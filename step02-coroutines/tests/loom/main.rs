@@ -14,7 +14,10 @@
 #[path = "../../src/inbox.rs"]
 mod inbox;
 #[path = "../../src/task_word.rs"]
-#[allow(unreachable_pub, reason = "step 3 uses it, too; here it is the model's own")]
+#[allow(
+    unreachable_pub,
+    reason = "step 3 uses it, too; here it is the model's own"
+)]
 mod task_word;
 
 #[path = "../../../step01-threads/tests/loom/model.rs"]
