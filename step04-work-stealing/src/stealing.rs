@@ -5,7 +5,7 @@
 //! | why it is ready | where it goes |
 //! |---|---|
 //! | woken by a task | the *next* slot: it runs as soon as its waker stops, with the data still in the cache |
-//! | a timer has fired | the first one to the next slot, the others behind it in the ring |
+//! | a timer has fired | the first one to the next slot, if that is empty, the others behind it in the ring |
 //! | spawned, yielded | the end of the ring |
 //! | the task that it joins has ended | the end of the ring: a joiner that runs at once finds the next task unfinished |
 //! | from another thread | the injector |
@@ -202,6 +202,11 @@ impl Policy for WorkStealing {
             return self.idle.task_is_ready();
         };
         match why {
+            // The earliest deadline is first, and stays it.
+            Why::Timer if on.local().next.is_full() => {
+                self.push(on, task);
+                self.announce();
+            }
             Why::Unpark | Why::Timer => {
                 if let Some(before) = on.local().next.put(task) {
                     self.push(on, before);

@@ -65,6 +65,19 @@ fn two_that_wake_each_other_do_not_starve_a_third() {
 }
 
 #[test]
+fn who_is_woken_last_runs_first_and_timers_keep_their_order() {
+    for (why, expected) in [(Why::Unpark, [2, 0, 1]), (Why::Timer, [0, 1, 2])] {
+        let mut drive = drive(1);
+        let tasks = [(); 3].map(|()| drive.add_task());
+        for task in tasks {
+            drive.ready(task, Some(0), why);
+        }
+        let order = [(); 3].map(|()| drive.try_next(0).expect("three are ready"));
+        assert_eq!(order, expected.map(|n| tasks[n]), "{why:?}");
+    }
+}
+
+#[test]
 fn who_is_passed_over_can_be_stolen() {
     let mut drive = drive(2);
     let [a, b, third] = [(); 3].map(|()| drive.add_task());
