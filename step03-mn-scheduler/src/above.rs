@@ -6,7 +6,7 @@
 //! by tasks, and a task may start others without a handle of its runtime.
 //!
 //! All functions here are about the *calling* task, on the thread that it runs on at this moment, so none of them can
-//! meet another thread. They go through [`context`](crate::current), as everything that asks "who am I?".
+//! meet another thread. They go through `context`, as everything that asks "who am I?".
 
 use std::any::Any;
 use std::ptr::{self, NonNull};

@@ -5,7 +5,7 @@
 //! rayon has a deque for each thread. A task of ours may park in the middle of a fork and go on, with all its frames, on
 //! another worker; what its frames have pushed would be left in the deque of the first one, in the middle of what other
 //! tasks push there. So here a deque belongs to a *task*: the outermost `join` or `scope` borrows one from the runtime's
-//! [`Registry`], leaves its address in the task's slot (`step03::above`), and gives it back when it ends. All that is
+//! [`Registry`](crate::registry::Registry), leaves its address in the task's slot (`step03::above`), and gives it back when it ends. All that is
 //! nested in it uses the same one. On a deque that only the frames of one stack use, pushes and pops are nested as the
 //! frames are, wherever the task runs: a frame finds its own job at the end, or it was stolen.
 //!
