@@ -1,41 +1,17 @@
 //! The injector: its length is read without the lock, and may be late, but never leads astray.
 
-use std::cell::Cell;
-
 use loom::sync::Arc;
 use loom::sync::atomic::AtomicUsize;
 use loom::sync::atomic::Ordering::Relaxed;
 use loom::thread;
-use step02::run_queue::Linked;
 
 use crate::injector::Injector;
 use crate::model::{Bound, explore};
 
-/// A task that is nothing but a number and a link.
-struct Item {
-    number: usize,
-    next: Cell<Option<&'static Item>>,
-}
+/// A task is nothing but a number here.
+static TASKS: [usize; 3] = [1, 2, 3];
 
-impl Linked for Item {
-    fn link(&self) -> &Cell<Option<&'static Item>> {
-        &self.next
-    }
-}
-
-// SAFETY: the link belongs to the queue that the item is in, which is reached under the injector's lock.
-unsafe impl Sync for Item {}
-
-static ITEMS: [Item; 3] = [item(1), item(2), item(3)];
-
-const fn item(number: usize) -> Item {
-    Item {
-        number,
-        next: Cell::new(None),
-    }
-}
-
-fn injector() -> Arc<Injector<Item>> {
+fn injector() -> Arc<Injector<usize>> {
     Arc::new(Injector::new())
 }
 
@@ -47,19 +23,19 @@ fn the_length_is_a_promise() {
         let producer = {
             let injector = injector.clone();
             thread::spawn(move || {
-                injector.push([&ITEMS[0]]);
-                injector.push([&ITEMS[1], &ITEMS[2]]);
+                injector.push([&TASKS[0]]);
+                injector.push([&TASKS[1], &TASKS[2]]);
             })
         };
         let mut got = Vec::new();
         if !injector.is_empty() {
-            let first = injector.pop(1, |item| got.push(item.number));
-            got.insert(0, first.expect("the length said that there was one").number);
+            let first = injector.pop(1, |task| got.push(*task));
+            got.insert(0, *first.expect("the length said that there was one"));
         }
         producer.join().unwrap();
         assert_eq!(injector.len(), 3 - got.len());
-        while let Some(item) = injector.pop(0, |_| ()) {
-            got.push(item.number);
+        while let Some(task) = injector.pop(0, |_| ()) {
+            got.push(*task);
         }
         assert!(injector.is_empty());
         assert_eq!(got, [1, 2, 3], "in the order in which they came");
@@ -71,24 +47,24 @@ fn the_length_is_a_promise() {
 fn two_consumers() {
     explore("two consumers", Bound::Preemptions(2), 200, || {
         let injector = injector();
-        injector.push([&ITEMS[0]]);
+        injector.push([&TASKS[0]]);
         let consumers = [(); 2].map(|()| {
             let injector = injector.clone();
             thread::spawn(move || {
                 let mut got = Vec::new();
-                let first = injector.pop(1, |item| got.push(item.number));
-                got.extend(first.map(|item| item.number));
+                let first = injector.pop(1, |task| got.push(*task));
+                got.extend(first);
                 got
             })
         });
-        injector.push([&ITEMS[1], &ITEMS[2]]);
+        injector.push([&TASKS[1], &TASKS[2]]);
         let mut all = Vec::new();
         for consumer in consumers {
             all.extend(consumer.join().unwrap());
         }
         assert_eq!(injector.len(), 3 - all.len());
-        while let Some(item) = injector.pop(0, |_| ()) {
-            all.push(item.number);
+        while let Some(task) = injector.pop(0, |_| ()) {
+            all.push(*task);
         }
         all.sort_unstable();
         assert_eq!(all, [1, 2, 3], "each task comes out once");
@@ -101,7 +77,7 @@ fn two_consumers() {
 fn on_its_way_it_is_seen() {
     explore("on its way it is seen", Bound::Complete, 2, || {
         let injector = injector();
-        injector.push([&ITEMS[0], &ITEMS[1]]);
+        injector.push([&TASKS[0], &TASKS[1]]);
         let queue = Arc::new(AtomicUsize::new(0));
         let observer = {
             let (injector, queue) = (injector.clone(), queue.clone());
@@ -112,8 +88,8 @@ fn on_its_way_it_is_seen() {
             })
         };
         // Relaxed: it is the length that publishes it, and this is what the model is about.
-        let first = injector.pop(1, |item| queue.store(item.number, Relaxed));
-        assert_eq!(first.map(|item| item.number), Some(1));
+        let first = injector.pop(1, |task| queue.store(*task, Relaxed));
+        assert_eq!(first, Some(&1));
         observer.join().unwrap();
     });
 }
