@@ -10,6 +10,7 @@
 //! - `STEP-numbers.md`: every number that was measured, and a few that follow from them, each between two anchors, so that
 //!   a sentence can include it
 //! - `STEP-table.md`: the seed article's table; from the second step on with the step before instead of the article
+//! - `table.md`: the same with a column for every step
 //! - `STEP-cost.svg`, `STEP-times.svg`, `STEP-gain.svg`: drawings to scale
 //!
 //! A sentence must stay true when the numbers change. So ratios are computed here, and what is rounded is rounded here.
@@ -100,7 +101,7 @@ pub fn files(folder: &Path) -> anyhow::Result<Vec<(String, String)>> {
                     step.add_raw_switch(&mut numbers)?;
                 }
                 add("numbers.md", numbers.0);
-                add("table.md", step.table_beside(before)?);
+                add("table.md", table_of(&[before, step])?);
                 let weights = [
                     (before.task(), before.weight()?),
                     (step.task(), step.weight()?),
@@ -114,6 +115,8 @@ pub fn files(folder: &Path) -> anyhow::Result<Vec<(String, String)>> {
         }
         add("times.svg", drawings::times(&step.times()?));
     }
+    let steps: Vec<_> = STEPS.iter().map(|name| Step { run: &run, name }).collect();
+    files.push(("table.md".to_owned(), table_of(&steps)?));
     files.extend(super::stackless::files(folder)?);
     files.extend(charts::files(&all, &full));
     files.extend(diff::files(&workshop::root())?);
@@ -349,7 +352,7 @@ impl<'a> Step<'a> {
     }
 
     /// The rows of the table that the book shows.
-    fn rows(&self) -> impl Iterator<Item = &'static catalog::Info> {
+    fn rows() -> impl Iterator<Item = &'static catalog::Info> {
         let shown = |info: &&catalog::Info| matches!(info.group, Group::Seed | Group::Program);
         catalog::all().iter().filter(shown)
     }
@@ -384,7 +387,7 @@ impl<'a> Step<'a> {
     fn table_beside_the_article(&self) -> anyhow::Result<String> {
         let mut out = String::from("| | the article, on threads | measured |\n|---|---|---|\n");
         out.push_str("| Management | the operating system | the kernel |\n");
-        for info in self.rows() {
+        for info in Self::rows() {
             let Some(cell) = self.cell(info)? else {
                 continue;
             };
@@ -394,26 +397,29 @@ impl<'a> Step<'a> {
         }
         Ok(out)
     }
+}
 
-    /// The same table with the step before in the place of the article.
-    fn table_beside(&self, before: Step<'_>) -> anyhow::Result<String> {
-        let columns = [before.run.column(before.name)?, self.run.column(self.name)?];
-        let mut out = String::from("|");
-        for column in columns {
-            let _ = write!(out, " | {}: {}", column.name, column.title);
-        }
-        out.push_str(" |\n|---|---|---|\n| Management");
-        for column in columns {
-            let _ = write!(out, " | {}", column.management);
-        }
-        out.push_str(" |\n");
-        for info in self.rows() {
-            if let (Some(old), Some(new)) = (before.cell(info)?, self.cell(info)?) {
-                let _ = writeln!(out, "| {} | {old} | {new} |", info.title);
-            }
-        }
-        Ok(out)
+/// The same table with a column for each of these steps.
+fn table_of(steps: &[Step<'_>]) -> anyhow::Result<String> {
+    let columns = steps.iter().map(|step| step.run.column(step.name));
+    let columns: Vec<_> = columns.collect::<anyhow::Result<_>>()?;
+    let mut out = String::from("|");
+    for column in &columns {
+        let _ = write!(out, " | {}: {}", column.name, column.title);
     }
+    let _ = write!(out, " |\n|{}\n| Management", "---|".repeat(steps.len() + 1));
+    for column in &columns {
+        let _ = write!(out, " | {}", column.management);
+    }
+    out.push_str(" |\n");
+    for info in Step::rows() {
+        let cells = steps.iter().map(|step| step.cell(info));
+        let cells: Option<Vec<_>> = cells.collect::<anyhow::Result<_>>()?;
+        if let Some(cells) = cells {
+            let _ = writeln!(out, "| {} | {} |", info.title, cells.join(" | "));
+        }
+    }
+    Ok(out)
 }
 
 /// What a step has gained on the one before, and what it has lost, as the page says it too: pair by pair.
