@@ -6,7 +6,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
-use std::time::Duration;
 
 use step01::{Runtime, bounded};
 use step03::Why;
@@ -16,25 +15,6 @@ use workloads::testing::Watchdog;
 
 /// The slot's limit, and one turn more.
 const SOON: usize = 17;
-
-/// Ends the process with a message if the test hangs.
-fn watchdog() -> impl Drop {
-    struct Done(std::sync::mpsc::Sender<()>);
-    impl Drop for Done {
-        fn drop(&mut self) {
-            // The watchdog may have ended the process already; then nobody receives, and nobody minds.
-            let _ = self.0.send(());
-        }
-    }
-    let (tx, rx) = std::sync::mpsc::channel();
-    thread::spawn(move || {
-        if rx.recv_timeout(Duration::from_secs(60)).is_err() {
-            eprintln!("a worker sleeps beside a task");
-            std::process::abort();
-        }
-    });
-    Done(tx)
-}
 
 fn drive(processors: usize) -> Drive<WorkStealing> {
     Drive::new(processors, WorkStealing::new)
@@ -126,7 +106,7 @@ fn a_queue_whose_worker_is_blocked_is_stolen_empty() {
 /// As many tasks as workers, each of which runs until all of them do.
 #[test]
 fn all_workers_run_if_there_are_so_many_tasks() {
-    let _watchdog = watchdog();
+    let _watchdog = Watchdog::new("who waits for all workers");
     for workers in [2, 4] {
         let rt = step04::build(&step03::Builder::default().workers(workers)).unwrap();
         rt.run(|| {
@@ -154,7 +134,7 @@ fn all_workers_run_if_there_are_so_many_tasks() {
 /// A task wakes another and yields. The other, which runs first, computes until the first goes on.
 #[test]
 fn one_that_yields_to_the_one_it_woke_is_found_by_another_worker() {
-    let _watchdog = watchdog();
+    let _watchdog = Watchdog::new("who waits for another worker");
     let rt = step04::build(&step03::Builder::default().workers(2)).unwrap();
     rt.run(|| {
         for _ in 0..50 {
