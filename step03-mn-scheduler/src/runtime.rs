@@ -87,7 +87,7 @@ impl<P: Policy> Drop for Shared<P> {
 pub struct Builder {
     workers: Option<usize>,
     stack_size: usize,
-    max_tasks: usize,
+    max_tasks: Option<usize>,
 }
 
 impl Default for Builder {
@@ -95,7 +95,7 @@ impl Default for Builder {
         Builder {
             workers: None,
             stack_size: DEFAULT_SLOT,
-            max_tasks: DEFAULT_MAX_TASKS,
+            max_tasks: None,
         }
     }
 }
@@ -114,9 +114,10 @@ impl Builder {
         self
     }
 
-    /// The most tasks that there can be at a time; 1,048,576 if it is not set. So much address space is reserved.
+    /// The most tasks that there can be at a time. So much address space is reserved. If it is not set, it is 1,048,576, or
+    /// what the process may have addresses for.
     pub fn max_tasks(mut self, count: usize) -> Self {
-        self.max_tasks = count;
+        self.max_tasks = Some(count);
         self
     }
 
@@ -153,15 +154,12 @@ impl Builder {
             return Err(BuildError::new("workers", workers, reason));
         }
         let layout = SlotLayout::new(self.stack_size)?;
-        if self.max_tasks == 0 {
+        if self.max_tasks == Some(0) {
             let reason = "the closure that `run` is given is a task, so there must be one at least";
             return Err(BuildError::new("max_tasks", 0, reason));
         }
-        // What waits in the pools of other processors is out of reach, so there are more stacks than tasks.
-        let out_of_reach = (workers - 1) * MOST_IDLE;
-        let region = Region::map(layout, self.max_tasks.saturating_add(out_of_reach))
-            .map_err(|error| BuildError::new("max_tasks", self.max_tasks, error.to_string()))?;
-        let scheduler = Scheduler::new(policy(workers), region, workers, self.max_tasks);
+        let (region, most) = self.stacks(layout, workers)?;
+        let scheduler = Scheduler::new(policy(workers), region, workers, most);
         let processors = Mutex::new(scheduler.processors());
         let shared = Arc::new(Shared {
             scheduler,
@@ -178,24 +176,38 @@ impl Builder {
         }
         Ok(Scheduled { shared })
     }
+
+    /// Addresses for the stacks, and the most tasks that there can be.
+    fn stacks(
+        &self,
+        layout: SlotLayout,
+        workers: usize,
+    ) -> Result<(Arc<Region>, usize), BuildError> {
+        // What waits in the pools of other processors is out of reach, so there are more stacks than tasks.
+        let out_of_reach = (workers - 1) * MOST_IDLE;
+        let mut most = self.max_tasks.unwrap_or(DEFAULT_MAX_TASKS);
+        loop {
+            match Region::map(layout, most.saturating_add(out_of_reach)) {
+                Ok(region) => return Ok((region, most)),
+                // Nobody has asked for so many.
+                Err(_) if self.max_tasks.is_none() && most > 64 => most /= 2,
+                Err(error) => return Err(BuildError::new("max_tasks", most, error.to_string())),
+            }
+        }
+    }
 }
 // ANCHOR_END: builder
 
 impl SharedQueue {
-    /// The runtime with its default settings: a worker for each core. If the process may not have addresses for so many
-    /// stacks, it is for fewer tasks.
+    /// The runtime with its default settings: a worker for each core.
     ///
     /// # Panics
     ///
-    /// If there is not even room for 64 stacks.
+    /// If the process may not even have addresses for the stacks of 64 tasks.
     pub fn new() -> Self {
-        let mut builder = Builder::default();
-        loop {
-            match builder.build() {
-                Ok(runtime) => return runtime,
-                Err(error) if builder.max_tasks <= 64 => panic!("{error}"),
-                Err(_) => builder.max_tasks /= 2,
-            }
+        match Builder::default().build() {
+            Ok(runtime) => runtime,
+            Err(error) => panic!("{error}"),
         }
     }
 

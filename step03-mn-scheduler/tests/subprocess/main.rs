@@ -21,6 +21,7 @@ use child::Case;
 use elsewhere::Elsewhere;
 
 const CASES: &[Case] = &[
+    ("few_addresses", few_addresses),
     ("task_overflow", task_overflow),
     ("park_in_panic", park_in_panic),
     ("park_in_panic_elsewhere", park_in_panic_elsewhere),
@@ -52,6 +53,36 @@ fn shared(workers: usize) -> SharedQueue {
 fn forced() -> Scheduled<Elsewhere> {
     let builder = SharedQueue::builder().workers(2).max_tasks(64);
     builder.build_with("elsewhere", Elsewhere::new).unwrap()
+}
+
+/// The process may have 8 GiB of addresses, and the stacks of a million tasks would be 256.
+fn few_addresses() {
+    let limit = libc::rlimit {
+        rlim_cur: 8 << 30,
+        rlim_max: 8 << 30,
+    };
+    // SAFETY: it reads a plain struct, and lowers a limit of this process.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &limit) }, 0);
+    let builder = SharedQueue::builder().workers(2);
+    println!("sum {}", builder.build().unwrap().run(|| 1 + 2));
+    println!(
+        "refused {}",
+        builder.max_tasks(1 << 20).build().unwrap_err()
+    );
+}
+
+#[test]
+fn without_a_wish_there_are_as_many_tasks_as_there_are_addresses_for() {
+    if std::env::var_os("TEST_RUNNER").is_some() {
+        return; // it is the emulator's process that is limited, and it is limited already
+    }
+    let ended = child::run("few_addresses");
+    assert_eq!(ended.value("sum"), "3");
+    let refused = ended.value("refused").to_owned();
+    assert!(
+        refused.contains("max_tasks") && refused.contains("RLIMIT_AS"),
+        "{refused}"
+    );
 }
 
 #[allow(unconditional_recursion)]
