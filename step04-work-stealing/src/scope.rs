@@ -13,7 +13,8 @@
 //!
 //! Jobs may spawn jobs of the same scope. One that was stolen leaves them in the deque of the helper that runs it, and
 //! the helper does them, unless they are stolen in turn. A task that has no deque, because it is none of this step's
-//! or because it is not inside of any `join` or `scope` of its own, calls a job at once.
+//! or because it is not inside of any `join` or `scope` of its own, calls a job at once; and so does one that is unwinding
+//! because of a panic, since it could not wait for a thief.
 //!
 //! # Panics
 //!
@@ -37,7 +38,8 @@ use crate::task_deque::{How, JobHeader, Lent, TaskDeque, follow};
 /// Calls `f` with a [`Scope`], in which it can spawn jobs that borrow; returns when all of them are over.
 ///
 /// As for [`join`](crate::join()): a job may run on another worker, and must not be waited for in any other way than by
-/// the end of the scope. Off this step's tasks each job is called where it is spawned.
+/// the end of the scope. Off this step's tasks, and in a destructor that runs because of a panic, each job is called where
+/// it is spawned.
 ///
 /// # Panics
 ///
@@ -74,10 +76,12 @@ pub fn scope<'env, F, T>(f: F) -> T
 where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
 {
+    if thread::panicking() {
+        return on_deque(None, f); // it could not wait for a thief
+    }
     // SAFETY: null, or borrowed by a frame of this task that this call is nested in.
     match unsafe { TaskDeque::here().as_ref() } {
         Some(deque) => on_deque(Some(deque), f),
-        None if thread::panicking() => on_deque(None, f),
         None => on_deque(Lent::take().as_deref(), f),
     }
 }
@@ -143,8 +147,8 @@ impl<'scope> Scope<'scope, '_> {
         // `scope` does not return before the tally is at zero, which is after it was called.
         unsafe {
             match TaskDeque::here().as_ref() {
-                Some(deque) => deque.push(job),
-                None => (job.as_ref().call)(job, How::Run),
+                Some(deque) if !thread::panicking() => deque.push(job),
+                _ => (job.as_ref().call)(job, How::Run),
             }
         }
     }

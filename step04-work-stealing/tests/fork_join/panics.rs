@@ -122,8 +122,13 @@ fn a_join_in_a_destructor() {
     impl Drop for Forks<'_> {
         fn drop(&mut self) {
             let (a, b) = join(|| 1, || 2);
-            scope(|s| s.spawn(|| assert_eq!(a + b, 3)));
-            self.0.set();
+            scope(|s| {
+                s.spawn(|| {
+                    assert_eq!(a + b, 3);
+                    self.0.set();
+                });
+                assert!(self.0.is_set(), "left for a thief");
+            });
         }
     }
     let _watchdog = Watchdog::new("a_join_in_a_destructor");
