@@ -17,8 +17,8 @@ pub(super) const STAGE: Stage = Stage {
     why: &[
         (
             "spawn_join",
-            "a spawned task goes to the end of its worker's own ring, which is two plain writes and no lock, and most \
-             tasks are run by the worker that spawned them, from a cache that has them already",
+            "a spawned task goes to the end of its worker's own ring, which is two plain writes and no lock; what others \
+             run of it they fetch many at a time",
         ),
         (
             "memory",
