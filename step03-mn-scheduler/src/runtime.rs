@@ -59,6 +59,8 @@ struct Shared<P: Policy> {
     scheduler: Scheduler<P>,
     /// Held by the `run` that is going on.
     processors: Mutex<Vec<Processor<P>>>,
+    /// What the workers run on, but for the one that is the caller of `run`.
+    threads: Threads,
     name: &'static str,
 }
 
@@ -88,6 +90,7 @@ pub struct Builder {
     workers: Option<usize>,
     stack_size: usize,
     max_tasks: Option<usize>,
+    name_prefix: String,
 }
 
 impl Default for Builder {
@@ -96,6 +99,7 @@ impl Default for Builder {
             workers: None,
             stack_size: DEFAULT_SLOT,
             max_tasks: None,
+            name_prefix: "worker-".to_owned(),
         }
     }
 }
@@ -121,12 +125,19 @@ impl Builder {
         self
     }
 
+    /// What the names of the workers' threads begin with, in `htop` and in a debugger; a number follows. `worker-` if it is
+    /// not set; 8 bytes at most. The worker that is the caller of `run` keeps the name of its thread.
+    pub fn name_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.name_prefix = prefix.into();
+        self
+    }
+
     /// Makes the runtime, with one queue for all workers.
     ///
     /// # Errors
     ///
     /// [`BuildError`] names the setting that cannot work: no workers or absurdly many, a stack that is too small or too
-    /// large, no tasks at all, or more stacks than the process may have addresses for.
+    /// large, no tasks at all, more stacks than the process may have addresses for, or a prefix that is too long.
     pub fn build(&self) -> Result<SharedQueue, BuildError> {
         self.build_with("step03", |_| GlobalQueue::new())
     }
@@ -158,12 +169,14 @@ impl Builder {
             let reason = "the closure that `run` is given is a task, so there must be one at least";
             return Err(BuildError::new("max_tasks", 0, reason));
         }
+        let threads = Threads::builder().name_prefix(&self.name_prefix).build()?;
         let (region, most) = self.stacks(layout, workers)?;
         let scheduler = Scheduler::new(policy(workers), region, workers, most);
         let processors = Mutex::new(scheduler.processors());
         let shared = Arc::new(Shared {
             scheduler,
             processors,
+            threads,
             name,
         });
         // SAFETY: it has just been taken. The scheduler does not move any more, and goes after its last task.
@@ -350,7 +363,7 @@ impl<P: Policy> Scheduled<P> {
             return Err(error);
         }
         // Each of the other workers is a thread, that is, a task of step 1's.
-        scope(&Threads::new(), |threads| {
+        scope(&self.shared.threads, |threads| {
             for processor in &processors[1..] {
                 let processor = Lent(processor);
                 threads.spawn(move || {

@@ -1,9 +1,10 @@
 //! The runtime with several workers: what it promises beyond the contract. What ends the process is in `subprocess/` and
 //! `deadlock.rs`, what moving does to tasks in `migration.rs`.
 
+use std::fs;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
@@ -233,6 +234,11 @@ fn settings_that_cannot_work_are_refused_by_name() {
             "18446744073709551615",
             builder().max_tasks(usize::MAX),
         ),
+        (
+            "name_prefix",
+            "far too long",
+            builder().name_prefix("far too long"),
+        ),
     ];
     for (setting, value, builder) in refused {
         let said = builder.build().unwrap_err().to_string();
@@ -243,6 +249,26 @@ fn settings_that_cannot_work_are_refused_by_name() {
         .max_tasks(1)
         .stack_size(SlotLayout::smallest());
     assert_eq!(smallest.build().unwrap().run(|| 5), 5);
+}
+
+/// Two tasks that wait for each other, so that there is one on each worker.
+#[test]
+fn the_threads_of_workers_have_names() {
+    let _watchdog = Watchdog::new("the_threads_of_workers_have_names");
+    let rt = SharedQueue::builder().workers(2).name_prefix("ours-");
+    let rt = rt.build().unwrap();
+    let both_run = Arc::new(Barrier::new(2));
+    let name = || {
+        let both_run = Arc::clone(&both_run);
+        move || {
+            both_run.wait();
+            fs::read_to_string("/proc/thread-self/comm").unwrap()
+        }
+    };
+    let other = rt.spawn(name());
+    let names = rt.run(|| [name()(), other.join().unwrap()]);
+    let named = names.iter().filter(|name| name.starts_with("ours-"));
+    assert_eq!(named.count(), 1, "the caller's keeps its own: {names:?}");
 }
 
 #[test]
